@@ -1,0 +1,39 @@
+// Initialisers of parameters: plain values that say which distribution, with the source of each formula.
+#pragma once
+
+#include <cstdint>
+
+#include "unspool/export.hpp"
+
+namespace unspool {
+
+/// How a parameter starts. fan_in is the extent of the last axis and fan_out that of the first (PyTorch's weight
+/// layout, [out, in]); more axes in between multiply both.
+struct Init {
+  enum class Kind : std::uint8_t { constant, uniform, normal, xavier_uniform, xavier_normal, kaiming_uniform,
+                                   kaiming_normal, orthogonal, identity };
+  Kind kind = Kind::constant;
+  double a = 0;  ///< constant: value; uniform: low; normal: mean; xavier, orthogonal, identity: gain; kaiming: negative slope
+  double b = 0;  ///< uniform: high; normal: standard deviation
+};
+
+constexpr Init zeros() { return {Init::Kind::constant, 0, 0}; }
+constexpr Init ones() { return {Init::Kind::constant, 1, 0}; }
+constexpr Init constant(double value) { return {Init::Kind::constant, value, 0}; }
+constexpr Init uniform(double low, double high) { return {Init::Kind::uniform, low, high}; }
+constexpr Init normal(double mean = 0, double deviation = 1) { return {Init::Kind::normal, mean, deviation}; }
+/// Uniform in ±gain·sqrt(6/(fan_in+fan_out)): Glorot and Bengio, AISTATS 2010, eq. 16.
+constexpr Init xavier_uniform(double gain = 1) { return {Init::Kind::xavier_uniform, gain, 0}; }
+/// Normal with deviation gain·sqrt(2/(fan_in+fan_out)).
+constexpr Init xavier_normal(double gain = 1) { return {Init::Kind::xavier_normal, gain, 0}; }
+/// Uniform in ±sqrt(6/((1+slope²)·fan_in)): He et al., ICCV 2015, eq. 14 (leaky slope; 0 for relu).
+constexpr Init kaiming_uniform(double slope = 0) { return {Init::Kind::kaiming_uniform, slope, 0}; }
+/// Normal with deviation sqrt(2/((1+slope²)·fan_in)).
+constexpr Init kaiming_normal(double slope = 0) { return {Init::Kind::kaiming_normal, slope, 0}; }
+/// gain times a matrix with orthonormal rows or columns, uniform over such matrices: the Q of a Gaussian matrix with
+/// the signs of R's diagonal (Saxe et al., ICLR 2014; Mezzadri, Notices AMS 54(5), 2007). Needs rank 2 or more.
+constexpr Init orthogonal(double gain = 1) { return {Init::Kind::orthogonal, gain, 0}; }
+/// gain times the identity (Le, Jaitly and Hinton, arXiv:1504.00941). Needs rank 2.
+constexpr Init identity(double gain = 1) { return {Init::Kind::identity, gain, 0}; }
+
+}  // namespace unspool

@@ -1,0 +1,111 @@
+// Parameter: a trained tensor that every step shares. ParameterSet: the parameters of a model, by name.
+#pragma once
+
+#include <memory>
+#include <utility>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "unspool/init.hpp"
+#include "unspool/random.hpp"
+#include "unspool/tape.hpp"
+
+namespace unspool {
+
+namespace detail {
+
+UNSPOOL_API void* parameter_value(ParameterCore& p);           // marks the value as changed
+UNSPOOL_API const void* parameter_value(const ParameterCore& p);
+UNSPOOL_API void* parameter_grad(ParameterCore& p);            // zeros where nothing was accumulated
+UNSPOOL_API void zero_parameter_grad(ParameterCore& p);
+UNSPOOL_API bool parameter_grad_is_zero(const ParameterCore& p);
+UNSPOOL_API const Shape& parameter_shape(const ParameterCore& p);
+UNSPOOL_API const std::string& parameter_name(const ParameterCore& p);
+UNSPOOL_API bool parameter_trainable(const ParameterCore& p);
+UNSPOOL_API void set_parameter_trainable(ParameterCore& p, bool trainable);
+UNSPOOL_API std::shared_ptr<ParameterCore> make_parameter(ScalarType type, std::string name, const Shape& shape);
+UNSPOOL_API void initialize_parameter(ParameterCore& p, const Init& init, Random random);
+
+}  // namespace detail
+
+/// One trained tensor and one gradient accumulator. Stands wherever a Var may. Many tapes may read it at once;
+/// one thread at a time may change it or run backward() into it.
+template <Scalar T = float>
+class Parameter : public Operand<T> {
+ public:
+  explicit Parameter(std::shared_ptr<detail::ParameterCore> core) : Operand<T>(core.get()), core_(std::move(core)) {}
+  Parameter(const Parameter&) = delete;
+  Parameter& operator=(const Parameter&) = delete;
+
+  const std::string& name() const { return detail::parameter_name(*core_); }
+  const Shape& shape() const { return detail::parameter_shape(*core_); }
+  std::int64_t size() const { return shape().size(); }
+  std::span<const T> values() const {
+    return {static_cast<const T*>(detail::parameter_value(std::as_const(*core_))), count()};
+  }
+  /// For writing: a tape that has already read the old value will refuse to walk back (parameter_changed).
+  std::span<T> mutable_values() { return {static_cast<T*>(detail::parameter_value(*core_)), count()}; }
+  /// The gradient summed by every backward() since the last zero_grad(); exact zeros for an unused parameter.
+  std::span<T> grad() const { return {static_cast<T*>(detail::parameter_grad(*core_)), count()}; }
+  /// O(1): the next contribution assigns instead of adding.
+  void zero_grad() { detail::zero_parameter_grad(*core_); }
+  /// True from zero_grad() until something is accumulated.
+  bool grad_is_zero() const { return detail::parameter_grad_is_zero(*core_); }
+
+  /// A frozen parameter (false) is read but gets no gradient. Default true.
+  bool trainable() const { return detail::parameter_trainable(*core_); }
+  void set_trainable(bool trainable) { detail::set_parameter_trainable(*core_, trainable); }
+
+  const std::shared_ptr<detail::ParameterCore>& core() const noexcept { return core_; }
+
+ private:
+  std::size_t count() const { return static_cast<std::size_t>(size()); }
+  std::shared_ptr<detail::ParameterCore> core_;
+};
+
+/// The parameters of a model in the order they were added, each with a unique name ("encoder.weight_ih_l0").
+/// Addresses of parameters are stable. Initial values depend on the set's seed and the parameter's name alone.
+template <Scalar T = float>
+class ParameterSet {
+ public:
+  explicit ParameterSet(Seed seed = {}) : seed_(seed) {}
+  ParameterSet(ParameterSet&&) = default;
+  ParameterSet& operator=(ParameterSet&&) = default;
+
+  /// Throws duplicate_name, bad_shape, bad_argument (an initialiser that does not fit the shape), out_of_memory.
+  Parameter<T>& add(std::string name, const Shape& shape, const Init& init);
+  /// Throws bad_argument when there is none of this name.
+  Parameter<T>& operator[](std::string_view name) const;
+  /// Null when there is none of this name.
+  Parameter<T>* find(std::string_view name) const noexcept;
+
+  std::size_t size() const noexcept { return parameters_.size(); }
+  Parameter<T>& at(std::size_t position) const { return *parameters_.at(position); }
+  /// Number of trained values in all.
+  std::int64_t value_count() const;
+  void zero_grad();
+
+  // For range-based loops: for (Parameter<>& p : params).
+  class Iterator {
+   public:
+    explicit Iterator(const std::unique_ptr<Parameter<T>>* at) : at_(at) {}
+    Parameter<T>& operator*() const { return **at_; }
+    Iterator& operator++() { ++at_; return *this; }
+    bool operator==(const Iterator&) const = default;
+
+   private:
+    const std::unique_ptr<Parameter<T>>* at_;
+  };
+  Iterator begin() const { return Iterator(parameters_.data()); }
+  Iterator end() const { return Iterator(parameters_.data() + parameters_.size()); }
+
+ private:
+  Seed seed_;
+  std::vector<std::unique_ptr<Parameter<T>>> parameters_;
+};
+
+extern template class UNSPOOL_API ParameterSet<float>;
+extern template class UNSPOOL_API ParameterSet<double>;
+
+}  // namespace unspool

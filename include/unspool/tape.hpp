@@ -1,0 +1,305 @@
+// Tape: records tensor operations as they are computed and walks them back. Var: a handle to one recorded value.
+//
+// A tape is used by one thread at a time; any number of tapes may live, and read the same parameters, at once.
+#pragma once
+
+#include <source_location>
+#include <span>
+#include <string>
+#include <string_view>
+#include <type_traits>
+
+#include "unspool/export.hpp"
+#include "unspool/scalar.hpp"
+#include "unspool/shape.hpp"
+#include "unspool/tensor.hpp"
+
+namespace unspool {
+
+template <Scalar T>
+class Parameter;
+template <Scalar T>
+class Tape;
+template <Scalar T>
+class Var;
+
+/// Where in the caller's source an op was recorded; every op takes one as its last, defaulted argument.
+using Where = std::source_location;
+
+namespace detail {
+
+class TapeCore;
+struct ParameterCore;
+
+/// What ops are written on: a recorded value or a parameter, whatever its scalar type. 16 bytes, trivially copyable.
+class Handle {
+ public:
+  Handle() noexcept : tape_(nullptr), parameter_(nullptr) {}
+  Handle(TapeCore* tape, std::uint32_t index, std::uint32_t generation) noexcept
+      : tape_(tape), slot_{index, generation} {}
+  explicit Handle(ParameterCore* parameter) noexcept : tape_(nullptr), parameter_(parameter) {}
+
+  TapeCore* tape() const noexcept { return tape_; }
+  std::uint32_t index() const noexcept { return slot_.index; }
+  std::uint32_t generation() const noexcept { return slot_.generation; }
+  ParameterCore* parameter() const noexcept { return tape_ == nullptr ? parameter_ : nullptr; }
+  bool empty() const noexcept { return tape_ == nullptr && parameter_ == nullptr; }
+
+ private:
+  struct Slot {
+    std::uint32_t index;
+    std::uint32_t generation;
+  };
+  TapeCore* tape_;
+  union {
+    ParameterCore* parameter_;
+    Slot slot_;
+  };
+};
+
+UNSPOOL_API Shape shape_of(const Handle& x);
+UNSPOOL_API const void* value_of(const Handle& x);
+UNSPOOL_API const void* gradient_of(const Handle& x);
+UNSPOOL_API std::string describe(const Handle& x);
+
+// Behind the arithmetic operators; ops.hpp documents each.
+UNSPOOL_API Handle add(const Handle& a, const Handle& b, Where where);
+UNSPOOL_API Handle sub(const Handle& a, const Handle& b, Where where);
+UNSPOOL_API Handle mul(const Handle& a, const Handle& b, Where where);
+UNSPOOL_API Handle div(const Handle& a, const Handle& b, Where where);
+UNSPOOL_API Handle neg(const Handle& x, Where where);
+UNSPOOL_API Handle add_scalar(const Handle& x, double value, Where where);
+UNSPOOL_API Handle mul_scalar(const Handle& x, double value, Where where);
+UNSPOOL_API Handle div_scalar(const Handle& x, double value, Where where);
+UNSPOOL_API Handle rsub_scalar(const Handle& x, double value, Where where);
+UNSPOOL_API Handle rdiv_scalar(const Handle& x, double value, Where where);
+
+}  // namespace detail
+
+template <Scalar T>
+struct Located;
+
+/// What an op accepts: a Var or a Parameter. Ops deduce their scalar type from it.
+template <Scalar T>
+class Operand : public detail::Handle {
+ public:
+  using Handle::Handle;
+
+  // Found through their operands only. Numbers broadcast like a scalar tensor.
+  friend Var<T> operator+(Located<T> a, Located<T> b) { return Var<T>(detail::add(a.operand, b.operand, a.where)); }
+  friend Var<T> operator-(Located<T> a, Located<T> b) { return Var<T>(detail::sub(a.operand, b.operand, a.where)); }
+  friend Var<T> operator*(Located<T> a, Located<T> b) { return Var<T>(detail::mul(a.operand, b.operand, a.where)); }
+  friend Var<T> operator/(Located<T> a, Located<T> b) { return Var<T>(detail::div(a.operand, b.operand, a.where)); }
+  friend Var<T> operator-(Located<T> a) { return Var<T>(detail::neg(a.operand, a.where)); }
+  friend Var<T> operator+(Located<T> a, double b) { return Var<T>(detail::add_scalar(a.operand, b, a.where)); }
+  friend Var<T> operator-(Located<T> a, double b) { return Var<T>(detail::add_scalar(a.operand, -b, a.where)); }
+  friend Var<T> operator*(Located<T> a, double b) { return Var<T>(detail::mul_scalar(a.operand, b, a.where)); }
+  friend Var<T> operator/(Located<T> a, double b) { return Var<T>(detail::div_scalar(a.operand, b, a.where)); }
+  friend Var<T> operator+(double a, Located<T> b) { return Var<T>(detail::add_scalar(b.operand, a, b.where)); }
+  friend Var<T> operator-(double a, Located<T> b) { return Var<T>(detail::rsub_scalar(b.operand, a, b.where)); }
+  friend Var<T> operator*(double a, Located<T> b) { return Var<T>(detail::mul_scalar(b.operand, a, b.where)); }
+  friend Var<T> operator/(double a, Located<T> b) { return Var<T>(detail::rdiv_scalar(b.operand, a, b.where)); }
+};
+
+/// An operand with the line that mentions it: lets the arithmetic operators, which cannot take further arguments,
+/// record the caller's source line.
+template <Scalar T>
+struct Located {
+  Located(const Operand<T>& x, Where line = Where::current()) noexcept : operand(x), where(line) {}
+  const Operand<T>& operand;
+  Where where;
+};
+
+/// A handle to a value on a tape: tape, index and generation. Copying it copies nothing else. Using it after
+/// tape.reset(), past tape.rewind() or after the tape is gone throws stale_handle.
+template <Scalar T>
+class Var : public Operand<T> {
+ public:
+  Var() noexcept = default;
+  explicit Var(const detail::Handle& handle) noexcept : Operand<T>(handle.tape(), handle.index(), handle.generation()) {}
+
+  Var& operator+=(Located<T> x) { return *this = Var(detail::add(*this, x.operand, x.where)); }
+  Var& operator-=(Located<T> x) { return *this = Var(detail::sub(*this, x.operand, x.where)); }
+  Var& operator*=(Located<T> x) { return *this = Var(detail::mul(*this, x.operand, x.where)); }
+  Var& operator/=(Located<T> x) { return *this = Var(detail::div(*this, x.operand, x.where)); }
+
+  Shape shape() const { return detail::shape_of(*this); }
+  std::int64_t size() const { return shape().size(); }
+  /// The recorded numbers, row-major, valid until the tape is reset or rewound.
+  std::span<const T> values() const {
+    return {static_cast<const T*>(detail::value_of(*this)), static_cast<std::size_t>(size())};
+  }
+  Tensor<T> tensor() const { return Tensor<T>(shape(), std::vector<T>(values().begin(), values().end())); }
+  /// The only element. Throws not_scalar.
+  T item() const { return tensor().item(); }
+  /// d(loss)/d(this) after backward(), for variables and for values that were kept with tape.keep_grad(). Throws no_gradient.
+  std::span<const T> grad() const {
+    return {static_cast<const T*>(detail::gradient_of(*this)), static_cast<std::size_t>(size())};
+  }
+};
+
+static_assert(std::is_trivially_copyable_v<Var<float>> && sizeof(Var<float>) == 16);
+
+/// What a tape watches for after every op, forward and backward. Costs one pass over each value.
+enum class Watch : std::uint8_t {
+  off,     ///< nothing
+  record,  ///< remember the first NaN or infinity; see Tape::first_nonfinite()
+  raise    ///< throw nonfinite there and then
+};
+
+struct TapeOptions {
+  std::uint64_t seed = 0;                      ///< of dropout masks
+  Watch watch = Watch::off;
+  bool defer_products = true;                  ///< queue parameter gradients and flush them as one product
+  std::int64_t deferred_bytes = 8ll << 20;     ///< flush early above this many bytes of queued rows
+  bool keep_gradient_norms = false;            ///< remember every node's gradient norm, for graphs and reports
+};
+
+/// Counts since the last reset; bytes are of the arena and the gradient pool.
+struct TapeStats {
+  std::int64_t nodes = 0;
+  std::int64_t value_bytes = 0;          ///< values and what rules keep beside them, in use
+  std::int64_t reserved_bytes = 0;       ///< arena chunks held, used or not
+  std::int64_t gradient_bytes_peak = 0;  ///< inner gradients alive at once in the last backward
+  std::int64_t backward_visits = 0;      ///< nodes the last backward() looked at
+  std::int64_t deferred_flushes = 0;     ///< products (or column sums, row sums) made by the last backward()
+  std::int64_t deferred_entries = 0;     ///< steps' contributions that went into them
+};
+
+/// A position to rewind to.
+struct Mark {
+  std::uint32_t nodes = 0;
+  std::uint32_t generation = 0;
+  std::uint32_t contexts = 0;
+  std::uint32_t chunk = 0;
+  std::uint64_t offset = 0;
+};
+
+/// Restores the tape's previous step or scope when it goes out of scope.
+class UNSPOOL_API LabelGuard {
+ public:
+  LabelGuard(detail::TapeCore* tape, std::uint32_t previous, std::uint32_t generation) noexcept
+      : tape_(tape), previous_(previous), generation_(generation) {}
+  LabelGuard(const LabelGuard&) = delete;
+  LabelGuard& operator=(const LabelGuard&) = delete;
+  ~LabelGuard();
+
+ private:
+  detail::TapeCore* tape_;
+  std::uint32_t previous_;
+  std::uint32_t generation_;
+};
+
+namespace detail {
+
+// The tape's functions, once for all scalar types. Tape<T> below is a typed name for them.
+UNSPOOL_API TapeCore* make_tape(ScalarType type, const TapeOptions& options);
+UNSPOOL_API void drop_tape(TapeCore* tape) noexcept;
+UNSPOOL_API Handle record_leaf(TapeCore& tape, const Shape& shape, const void* values, bool variable, Where where);
+UNSPOOL_API Handle record_constant(TapeCore& tape, const Shape& shape, double value, Where where);
+UNSPOOL_API Handle record_parameter(TapeCore& tape, ParameterCore& parameter, Where where);
+UNSPOOL_API LabelGuard enter_step(TapeCore& tape, std::int64_t step);
+UNSPOOL_API LabelGuard enter_scope(TapeCore& tape, std::string_view name);
+UNSPOOL_API Mark mark(const TapeCore& tape);
+UNSPOOL_API void rewind(TapeCore& tape, const Mark& mark);
+UNSPOOL_API void reset(TapeCore& tape);
+UNSPOOL_API void run_backward(TapeCore& tape, const Handle& loss, const void* seed, std::int64_t seed_size, Where where);
+UNSPOOL_API void keep_gradient(TapeCore& tape, const Handle& x);
+UNSPOOL_API TapeStats stats(const TapeCore& tape);
+UNSPOOL_API void reseed(TapeCore& tape, std::uint64_t seed);
+UNSPOOL_API void set_watch(TapeCore& tape, Watch watch);
+UNSPOOL_API std::string first_nonfinite(const TapeCore& tape);
+
+/// Specialised by unspool/xtensor.hpp so that tape.input() takes any xtensor expression.
+template <class E>
+struct InputBridge;
+
+}  // namespace detail
+
+/// A flat recording of tensor operations. Values live in a bump arena that reset() keeps, so a training loop that
+/// resets one tape allocates nothing once it is warm.
+template <Scalar T = float>
+class Tape {
+ public:
+  explicit Tape(const TapeOptions& options = {}) : core_(detail::make_tape(scalar_type<T>, options)) {}
+  ~Tape() { detail::drop_tape(core_); }
+  Tape(const Tape&) = delete;
+  Tape& operator=(const Tape&) = delete;
+
+  /// A value without gradient; the numbers are copied. Throws shape_mismatch when their number is not shape.size().
+  Var<T> input(const Shape& shape, std::span<const T> values, Where where = Where::current()) {
+    return leaf(shape, values, false, where);
+  }
+  Var<T> input(const Tensor<T>& x, Where where = Where::current()) { return leaf(x.shape(), x.values(), false, where); }
+  /// Any type that a bridge header (unspool/xtensor.hpp) describes.
+  template <class E>
+    requires requires(const E& e) { detail::InputBridge<E>::tensor(e); }
+  Var<T> input(const E& expression, Where where = Where::current()) {
+    return input(detail::InputBridge<E>::template tensor_as<T>(expression), where);
+  }
+  /// An input whose gradient is wanted: read it with Var::grad() after backward().
+  Var<T> variable(const Shape& shape, std::span<const T> values, Where where = Where::current()) {
+    return leaf(shape, values, true, where);
+  }
+  Var<T> variable(const Tensor<T>& x, Where where = Where::current()) { return leaf(x.shape(), x.values(), true, where); }
+
+  Var<T> full(const Shape& shape, double value, Where where = Where::current()) {
+    return Var<T>(detail::record_constant(*core_, shape, value, where));
+  }
+  Var<T> zeros(const Shape& shape, Where where = Where::current()) { return full(shape, 0, where); }
+  Var<T> ones(const Shape& shape, Where where = Where::current()) { return full(shape, 1, where); }
+  Var<T> scalar(double value, Where where = Where::current()) { return full(Shape{}, value, where); }
+  /// The parameter's one leaf on this tape; ops make it themselves when they are given the parameter.
+  Var<T> parameter(Parameter<T>& p, Where where = Where::current()) {
+    return Var<T>(detail::record_parameter(*core_, *p.core(), where));
+  }
+
+  /// Nodes recorded while the guard lives carry this time step.
+  [[nodiscard]] LabelGuard step(std::int64_t t) { return detail::enter_step(*core_, t); }
+  /// Nodes recorded while the guard lives are in this scope; scopes nest: "encoder/lstm.0".
+  [[nodiscard]] LabelGuard scope(std::string_view name) { return detail::enter_scope(*core_, name); }
+
+  /// Walks back from a one-element loss and adds d(loss)/d(parameter) to every parameter's gradient. A recording is
+  /// walked once. Throws not_scalar, no_gradient, backward_twice, parameter_changed; nothing is changed then.
+  void backward(const Var<T>& loss, Where where = Where::current()) {
+    detail::run_backward(*core_, loss, nullptr, 1, where);
+  }
+  /// Walks back from any value with the given d(loss)/d(value), of the value's size.
+  void backward(const Var<T>& value, std::span<const T> seed, Where where = Where::current()) {
+    detail::run_backward(*core_, value, seed.data(), static_cast<std::int64_t>(seed.size()), where);
+  }
+  /// Keeps an inner value's gradient for Var::grad() instead of returning its memory to the pool.
+  void keep_grad(const Var<T>& x) { detail::keep_gradient(*core_, x); }
+
+  /// Forgets every node in O(1) and keeps the memory. Handles become stale.
+  void reset() { detail::reset(*core_); }
+  Mark mark() const { return detail::mark(*core_); }
+  /// Forgets what was recorded since the mark. Throws stale_handle for a mark of an earlier recording.
+  void rewind(const Mark& mark) { detail::rewind(*core_, mark); }
+
+  TapeStats stats() const { return detail::stats(*core_); }
+  /// The seed of the dropout masks recorded from now on; give each training step its own.
+  void seed(std::uint64_t value) { detail::reseed(*core_, value); }
+  void watch(Watch watch) { detail::set_watch(*core_, watch); }
+  /// Op, step, scope and source line of the first NaN or infinity that the watch saw, or an empty string.
+  std::string first_nonfinite() const { return detail::first_nonfinite(*core_); }
+
+  detail::TapeCore* core() const noexcept { return core_; }
+
+ private:
+  Var<T> leaf(const Shape& shape, std::span<const T> values, bool variable, Where where);
+
+  detail::TapeCore* core_;
+};
+
+namespace detail {
+[[noreturn]] UNSPOOL_API void fail_leaf_size(const Shape& shape, std::size_t given);
+}
+
+template <Scalar T>
+Var<T> Tape<T>::leaf(const Shape& shape, std::span<const T> values, bool variable, Where where) {
+  if (static_cast<std::int64_t>(values.size()) != shape.size()) detail::fail_leaf_size(shape, values.size());
+  return Var<T>(detail::record_leaf(*core_, shape, values.data(), variable, where));
+}
+
+}  // namespace unspool

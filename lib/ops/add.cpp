@@ -1,0 +1,35 @@
+// op:    Var add(const Var& a, const Var& b)
+// shape: y as a and b broadcast together
+// math:  y = a + b;  da = dy, db = dy, each summed over the axes it was broadcast along
+#include "ops/op.hpp"
+
+namespace unspool {
+namespace {
+
+struct Add {
+  static Shape infer(const InferArgs& a) { return broadcast_shape(a, 0, 1); }
+  template <class T>
+  static void forward(const ForwardArgs<T>& a) {
+    const auto x0 = a.x(0), x1 = a.x(1);
+    if (x0.size == a.y().size && x1.size == a.y().size)
+      kernels::kernel_table<T>().add(a.y().size, x0.data, x1.data, a.y().data);
+    else
+      map(x0, x1, a.y(), [](T u, T v) { return u + v; });
+  }
+  template <class T>
+  static void backward(const BackwardArgs<T>& a) {
+    a.dx(0).add(a.dy());
+    a.dx(1).add(a.dy());
+  }
+};
+
+}  // namespace
+
+constinit const OpRule add_rule = make_rule<Add>({.name = "add",
+                                                  .arity = 2,
+                                                  .reads = Reads::neither,
+                                                  .samples = "[3,4] [3,4]; [3,4] [4]; [2,1,3] [4,1]; [] [2,2]; [0,3] [3]"});
+
+Handle detail::add(const Handle& a, const Handle& b, Where where) { return record(add_rule, {a, b}, where); }
+
+}  // namespace unspool

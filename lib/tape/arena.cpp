@@ -1,0 +1,41 @@
+#include "tape/arena.hpp"
+
+#include <algorithm>
+
+namespace unspool::detail {
+namespace {
+
+constexpr std::int64_t first_chunk_bytes = 32 << 10;
+constexpr std::int64_t largest_growth_bytes = 16 << 20;  // beyond this a chunk grows only for a value that needs it
+
+}  // namespace
+
+void* Arena::allocate_in_next(std::int64_t bytes) {
+  std::uint32_t next = chunks_.empty() ? 0 : at_.chunk + 1;
+  // After a rewind the following chunks are free; one that is too small is replaced, since nothing lives in it.
+  if (next >= chunks_.size() || chunks_[next].bytes() < bytes) {
+    const std::int64_t doubled = chunks_.empty() ? first_chunk_bytes : std::min(2 * chunks_.back().bytes(), largest_growth_bytes);
+    AlignedBuffer chunk(std::max(round_up(bytes, cache_line), std::max(doubled, first_chunk_bytes)));
+    if (next < chunks_.size())
+      chunks_[next] = std::move(chunk);
+    else
+      chunks_.push_back(std::move(chunk));
+  }
+  at_ = {next, static_cast<std::uint64_t>(bytes)};
+  return chunks_[next].data();
+}
+
+std::int64_t Arena::used_bytes() const noexcept {
+  if (chunks_.empty()) return 0;
+  std::int64_t total = static_cast<std::int64_t>(at_.offset);
+  for (std::uint32_t i = 0; i < at_.chunk; ++i) total += chunks_[i].bytes();
+  return total;
+}
+
+std::int64_t Arena::reserved_bytes() const noexcept {
+  std::int64_t total = 0;
+  for (const AlignedBuffer& chunk : chunks_) total += chunk.bytes();
+  return total;
+}
+
+}  // namespace unspool::detail

@@ -1,0 +1,45 @@
+// Labels: the (scope, step) contexts in which nodes are recorded, and the interned scope paths.
+#pragma once
+
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "unspool/tape.hpp"
+
+namespace unspool::detail {
+
+class Labels {
+ public:
+  static constexpr std::int64_t no_step = -1;
+
+  struct Context {
+    std::uint32_t scope = 0;
+    std::int64_t step = no_step;
+  };
+
+  std::uint32_t current() const noexcept { return current_; }
+  void set_current(std::uint32_t context) noexcept { current_ = context < contexts_.size() ? context : 0; }
+  void enter_step(std::int64_t step) { push({contexts_[current_].scope, step}); }
+  void enter_scope(std::string_view name);
+
+  const Context& context(std::uint32_t index) const { return contexts_[index]; }
+  const std::string& scope_path(std::uint32_t scope) const { return paths_[scope]; }
+  std::uint32_t count() const noexcept { return static_cast<std::uint32_t>(contexts_.size()); }
+  /// Forgets contexts from `count` on; scope paths stay, so that a warm tape interns nothing.
+  void rewind(std::uint32_t count) noexcept {
+    contexts_.resize(count < 1 ? 1 : count);
+    set_current(current_);
+  }
+
+ private:
+  void push(Context context);
+
+  std::vector<Context> contexts_{Context{}};
+  std::uint32_t current_ = 0;
+  std::vector<std::string> paths_{""};
+  std::unordered_map<std::string, std::uint32_t> index_;
+  std::string scratch_;
+};
+
+}  // namespace unspool::detail

@@ -1,0 +1,108 @@
+// Leaves: inputs, variables, constants and the one leaf a parameter has on each tape.
+#include <algorithm>
+#include <cstring>
+
+#include "base/check.hpp"
+#include "tape/tape_core.hpp"
+
+namespace unspool::detail {
+
+constinit const OpRule input_rule{.info = {.name = "input", .arity = 0, .reads = Reads::neither}};
+constinit const OpRule variable_rule{.info = {.name = "variable", .arity = 0, .reads = Reads::neither}};
+constinit const OpRule constant_rule{.info = {.name = "constant", .arity = 0, .reads = Reads::neither}};
+constinit const OpRule parameter_rule{.info = {.name = "parameter", .arity = 0, .reads = Reads::neither}};
+
+Handle TapeCore::record_leaf(const OpRule& rule, const Shape& shape, const void* values, std::uint16_t flags,
+                             Where where) {
+  const Mark start = mark();
+  try {
+    Node node = blank_node(rule, where);
+    node.flags = flags;
+    node.rank = static_cast<std::uint8_t>(shape.rank());
+    node.extents = store_extents(shape);
+    const std::int64_t bytes = shape.size() * bytes_each();
+    node.value = arena_.allocate(bytes);
+    if (values != nullptr && bytes > 0) std::memcpy(node.value, values, static_cast<std::size_t>(bytes));
+    nodes_.push_back(node);
+    return {this, node_count() - 1, generation_};
+  } catch (const std::bad_alloc&) {
+    arena_.rewind({start.chunk, start.offset});
+    throw Error(ErrorCode::out_of_memory, rule.info.name, "memory for " + shape.to_string() + " could not be had",
+                where_text(labels_.current(), where, start.nodes));
+  }
+}
+
+Handle record_leaf(TapeCore& tape, const Shape& shape, const void* values, bool variable, Where where) {
+  return tape.record_leaf(variable ? variable_rule : input_rule, shape, values,
+                          variable ? flag::needs_grad | flag::keep_grad : 0, where);
+}
+
+Handle record_constant(TapeCore& tape, const Shape& shape, double value, Where where) {
+  const Handle leaf = tape.record_leaf(constant_rule, shape, nullptr, 0, where);
+  void* values = tape.node(leaf.index()).value;
+  if (tape.type() == ScalarType::float32)
+    std::fill_n(static_cast<float*>(values), shape.size(), static_cast<float>(value));
+  else
+    std::fill_n(static_cast<double*>(values), shape.size(), value);
+  return leaf;
+}
+
+Handle record_parameter(TapeCore& tape, ParameterCore& parameter, Where where) {
+  const std::uint32_t leaf = tape.parameter_leaf(parameter, where);
+  return {&tape, leaf, tape.node(leaf).generation};
+}
+
+void fail_leaf_size(const Shape& shape, std::size_t given) {
+  fail(ErrorCode::shape_mismatch, "input", "shape {} holds {} values; given {}", shape.to_string(), shape.size(), given);
+}
+
+// A small open-addressing table from parameter to leaf. Stamps make forgetting everything O(1).
+TapeCore::LeafSlot& TapeCore::leaf_slot(const ParameterCore* parameter) {
+  const std::size_t mask = leaf_slots_.size() - 1;
+  std::size_t at = (reinterpret_cast<std::uintptr_t>(parameter) * 0x9E3779B97F4A7C15ull >> 32) & mask;
+  while (leaf_slots_[at].stamp == leaf_stamp_ && leaf_slots_[at].parameter != parameter) at = (at + 1) & mask;
+  return leaf_slots_[at];
+}
+
+void TapeCore::index_leaves() {
+  if (leaf_slots_.size() < 2 * leaves_.size() + 2) leaf_slots_.resize(std::max<std::size_t>(64, 4 * leaves_.size()));
+  // A power of two, for the mask.
+  leaf_slots_.resize(std::bit_ceil(leaf_slots_.size()));
+  ++leaf_stamp_;
+  for (std::uint32_t i = 0; i < leaves_.size(); ++i)
+    leaf_slot(leaves_[i].parameter.get()) = {leaves_[i].parameter.get(), leaf_stamp_, i};
+}
+
+std::uint32_t TapeCore::parameter_leaf(ParameterCore& parameter, Where where) {
+  if (leaf_slots_.size() < 2 * leaves_.size() + 2) index_leaves();
+  LeafSlot& slot = leaf_slot(&parameter);
+  if (slot.stamp == leaf_stamp_) {
+    Leaf& leaf = leaves_[slot.leaf];
+    // Reading a parameter that was written since its leaf was recorded would mix two values in one gradient.
+    if (leaf.version != parameter.version)
+      throw Error(ErrorCode::parameter_changed, "parameter",
+                  parameter.name + " was written after this tape first read it; reset the tape first",
+                  where_text(labels_.current(), where, node_count()));
+    return leaf.node;
+  }
+  require(parameter.type == type_, ErrorCode::unsupported, "parameter", "{} is {} and the tape is {}", parameter.name,
+          scalar_name(parameter.type), scalar_name(type_));
+  Node node = blank_node(parameter_rule, where);
+  node.context = 0;  // shared by all steps, so it belongs to none
+  node.flags = static_cast<std::uint16_t>(flag::parameter | (parameter.trainable ? flag::needs_grad : 0));
+  node.rank = static_cast<std::uint8_t>(parameter.shape.rank());
+  node.extents = parameter.shape.extents().data();
+  node.value = parameter.value.data();
+  node.parameter = &parameter;
+  nodes_.push_back(node);
+  try {
+    leaves_.push_back({parameter.shared_from_this(), node_count() - 1, parameter.version});
+  } catch (...) {
+    nodes_.pop_back();
+    throw;
+  }
+  slot = {&parameter, leaf_stamp_, static_cast<std::uint32_t>(leaves_.size() - 1)};
+  return node_count() - 1;
+}
+
+}  // namespace unspool::detail

@@ -1,0 +1,52 @@
+// What gradient sinks do with products, column sums and table rows: queue them where the target is a parameter, add
+// them at once elsewhere.
+#include "tape/tape_core.hpp"
+#include "tensor/gemm.hpp"
+
+namespace unspool::detail {
+namespace {
+
+bool defers(const Call& call, std::uint32_t node) {
+  return call.tape->options().defer_products && call.tape->node(node).has(flag::parameter);
+}
+
+template <class T>
+void add_product_now(const Call& call, std::uint32_t node, bool ta, bool tb, std::int64_t m, std::int64_t n,
+                     std::int64_t k, const void* a, const void* b) {
+  const Touched t = call.tape->touch(node);
+  kernels::gemm<T>(ta, tb, m, n, k, static_cast<const T*>(a), ta ? m : k, static_cast<const T*>(b), tb ? k : n,
+                   !t.first, static_cast<T*>(t.data), n, call.tape->workspace());
+}
+
+}  // namespace
+
+kernels::Workspace& workspace_of(const Call& call) { return call.tape->workspace(); }
+
+void add_product(const Call& call, std::uint32_t node, bool ta, bool tb, std::int64_t m, std::int64_t n, std::int64_t k,
+                 const void* a, std::int32_t a_owner, const void* b, std::int32_t b_owner) {
+  if (ta && !tb && k > 0 && call.tape->node(node).size() == m * n && defers(call, node) &&
+      call.tape->hold(a_owner, a) && call.tape->hold(b_owner, b)) {
+    call.tape->deferred().push(*call.tape, Deferred::Kind::product, node, m, n, {a, b, nullptr, k});
+    return;
+  }
+  if (call.tape->type() == ScalarType::float32)
+    add_product_now<float>(call, node, ta, tb, m, n, k, a, b);
+  else
+    add_product_now<double>(call, node, ta, tb, m, n, k, a, b);
+}
+
+bool queue_columns(const Call& call, std::uint32_t node, const void* rows, std::int64_t row_count, std::int64_t columns,
+                   std::int32_t owner) {
+  if (row_count == 0 || !defers(call, node) || !call.tape->hold(owner, rows)) return false;
+  call.tape->deferred().push(*call.tape, Deferred::Kind::columns, node, 0, columns, {nullptr, rows, nullptr, row_count});
+  return true;
+}
+
+bool queue_rows(const Call& call, std::uint32_t node, const std::int64_t* ids, const void* rows, std::int64_t row_count,
+                std::int64_t columns, std::int32_t owner) {
+  if (!defers(call, node) || !call.tape->hold(owner, rows)) return false;
+  call.tape->deferred().push(*call.tape, Deferred::Kind::rows, node, 0, columns, {nullptr, rows, ids, row_count});
+  return true;
+}
+
+}  // namespace unspool::detail

@@ -1,0 +1,174 @@
+// Life of a tape, positions and labels. Recording is in record.cpp, the walk in backward.cpp.
+#include "tape/tape_core.hpp"
+
+#include <fmt/format.h>
+#include <mutex>
+
+#include "base/check.hpp"
+
+namespace unspool::detail {
+namespace {
+
+// Cores wait here between tapes. They are recycled so that a Var which outlives its tape can be told so: its core is
+// still there, with a later generation. What a waiting core holds is a few hundred bytes.
+struct CoreStore {
+  std::mutex mutex;
+  std::vector<std::unique_ptr<TapeCore>> all;
+  std::vector<TapeCore*> idle;
+};
+
+CoreStore& core_store() {
+  static CoreStore* store = new CoreStore;  // never destroyed: a tape may outlive main's statics
+  return *store;
+}
+
+std::string_view file_name(const char* path) {
+  const std::string_view all = path;
+  const std::size_t slash = all.find_last_of('/');
+  return slash == std::string_view::npos ? all : all.substr(slash + 1);
+}
+
+}  // namespace
+
+TapeCore* make_tape(ScalarType type, const TapeOptions& options) {
+  CoreStore& store = core_store();
+  TapeCore* core = nullptr;
+  {
+    const std::lock_guard lock(store.mutex);
+    if (store.idle.empty()) {
+      store.all.push_back(std::make_unique<TapeCore>());
+      store.idle.reserve(store.all.size());  // so that giving a core back cannot fail
+      core = store.all.back().get();
+    } else {
+      core = store.idle.back();
+      store.idle.pop_back();
+    }
+  }
+  core->open(type, options);
+  return core;
+}
+
+void drop_tape(TapeCore* tape) noexcept {
+  tape->close();
+  CoreStore& store = core_store();
+  const std::lock_guard lock(store.mutex);
+  store.idle.push_back(tape);
+}
+
+void TapeCore::open(ScalarType type, const TapeOptions& options) {
+  type_ = type;
+  options_ = options;
+  draws_ = 0;
+}
+
+void TapeCore::close() noexcept {
+  reset();
+  nodes_ = {};
+  grads_ = {};
+  norms_ = {};
+  held_ = {};
+  arena_.release();
+  pool_.release();
+  workspace_.release();
+  labels_ = {};
+  deferred_ = {};
+}
+
+void TapeCore::reset() {
+  ++generation_;
+  nodes_.clear();
+  grads_.clear();
+  norms_.clear();
+  held_.clear();
+  held_nodes_.clear();
+  temporaries_.clear();
+  arena_.rewind({});
+  pool_.reset();
+  labels_.rewind(0);
+  labels_.set_current(0);
+  leaves_.clear();
+  ++leaf_stamp_;
+  walked_end_ = 0;
+  visits_ = 0;
+  deferred_.clear();
+  first_nonfinite_.clear();
+}
+
+Mark TapeCore::mark() const {
+  const Arena::Position at = arena_.position();
+  return {node_count(), generation_, labels_.count(), at.chunk, at.offset};
+}
+
+void TapeCore::rewind(const Mark& mark) {
+  // Nodes before the mark must be the ones it was taken after: same recording, not rewound below since.
+  const bool valid = mark.nodes <= node_count() && mark.generation <= generation_ &&
+                     (mark.nodes == 0 || nodes_[mark.nodes - 1].generation <= mark.generation) && mark.contexts >= 1;
+  require(valid, ErrorCode::stale_handle, "rewind", "the mark must be of this recording; it has {} nodes, the tape {}",
+          mark.nodes, node_count());
+  for (std::uint32_t i = mark.nodes; i < grads_.size(); ++i)
+    if (grads_[i] != nullptr && nodes_[i].has(flag::keep_grad) && !nodes_[i].has(flag::view)) give_back(i);
+  if (grads_.size() > mark.nodes) grads_.resize(mark.nodes);
+  if (norms_.size() > mark.nodes) norms_.resize(mark.nodes);
+  nodes_.resize(mark.nodes);
+  arena_.rewind({mark.chunk, mark.offset});
+  labels_.rewind(mark.contexts);
+  while (!leaves_.empty() && leaves_.back().node >= mark.nodes) leaves_.pop_back();
+  index_leaves();
+  if (walked_end_ > mark.nodes) walked_end_ = mark.nodes;
+  ++generation_;
+}
+
+std::string TapeCore::where_text(std::uint32_t context, Where where, std::int64_t node) const {
+  const Labels::Context& here = labels_.context(context);
+  std::string text = fmt::format("at %{}", node);
+  const std::string& path = labels_.scope_path(here.scope);
+  if (!path.empty() || here.step != Labels::no_step) text += " in ";
+  text += path;
+  if (here.step != Labels::no_step) text += fmt::format("{}t={}", path.empty() ? "" : "/", here.step);
+  if (where.line() != 0) text += fmt::format(", {}:{}", file_name(where.file_name()), where.line());
+  return text;
+}
+
+TapeStats TapeCore::stats() const {
+  TapeStats s;
+  s.nodes = node_count();
+  s.value_bytes = arena_.used_bytes();
+  s.reserved_bytes = arena_.reserved_bytes() + pool_.reserved_bytes();
+  s.gradient_bytes_peak = pool_.peak_bytes();
+  s.backward_visits = visits_;
+  s.deferred_flushes = deferred_.flushes();
+  s.deferred_entries = deferred_.entries();
+  return s;
+}
+
+LabelGuard enter_step(TapeCore& tape, std::int64_t step) {
+  require(step >= 0, ErrorCode::bad_argument, "step", "a step must not be negative; given {}", step);
+  const std::uint32_t previous = tape.labels().current();
+  tape.labels().enter_step(step);
+  return {&tape, previous, tape.generation()};
+}
+
+LabelGuard enter_scope(TapeCore& tape, std::string_view name) {
+  const std::uint32_t previous = tape.labels().current();
+  tape.labels().enter_scope(name);
+  return {&tape, previous, tape.generation()};
+}
+
+Mark mark(const TapeCore& tape) { return tape.mark(); }
+void rewind(TapeCore& tape, const Mark& mark) { tape.rewind(mark); }
+void reset(TapeCore& tape) { tape.reset(); }
+TapeStats stats(const TapeCore& tape) { return tape.stats(); }
+void reseed(TapeCore& tape, std::uint64_t seed) { tape.set_seed(seed); }
+void set_watch(TapeCore& tape, Watch watch) { tape.set_watch(watch); }
+std::string first_nonfinite(const TapeCore& tape) { return tape.first_nonfinite(); }
+
+}  // namespace unspool::detail
+
+namespace unspool {
+
+LabelGuard::~LabelGuard() {
+  // set_current ignores a context that a reset or rewind has forgotten meanwhile.
+  tape_->labels().set_current(tape_->generation() == generation_ || previous_ < tape_->labels().count() ? previous_ : 0);
+}
+
+}  // namespace unspool

@@ -1,0 +1,141 @@
+// TapeCore: the recording itself, once for all scalar types. Kernels know the scalar; the tape moves bytes.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "tape/arena.hpp"
+#include "tape/deferred.hpp"
+#include "tape/gradient_pool.hpp"
+#include "tape/labels.hpp"
+#include "tape/node.hpp"
+#include "tape/parameter_core.hpp"
+#include "tensor/workspace.hpp"
+
+namespace unspool::detail {
+
+class TapeCore {
+ public:
+  // A core is recycled, never freed: a handle that outlives its tape finds a core whose generation has moved on.
+  void open(ScalarType type, const TapeOptions& options);
+  void close() noexcept;
+
+  // Recording (record.cpp, leaf.cpp)
+  Handle record(const OpRule& rule, std::span<const Handle> inputs, const Attrs& attrs, Where where);
+  Handle record_leaf(const OpRule& rule, const Shape& shape, const void* values, std::uint16_t flags, Where where);
+  std::uint32_t parameter_leaf(ParameterCore& parameter, Where where);
+  std::uint32_t resolve(const Handle& handle, const char* op, Where where);
+
+  // Walking back (backward.cpp)
+  void backward(const Handle& loss, const void* seed, std::int64_t seed_size, Where where);
+  bool gradient_wanted(std::uint32_t node) const { return nodes_[node].has(flag::needs_grad); }
+  Touched touch(std::uint32_t node);
+  void* zeroed(std::uint32_t node);
+  void* zeroed_after_walk(std::uint32_t node);
+  void* gradient(std::uint32_t node) const { return node < grads_.size() ? grads_[node] : nullptr; }
+  void* temporary(std::int64_t bytes);
+  bool hold(std::int32_t owner, const void* data);
+  kernels::Workspace& workspace() { return workspace_; }
+
+  // Position and labels (tape_core.cpp)
+  Mark mark() const;
+  void rewind(const Mark& mark);
+  void reset();
+  std::string where_text(std::uint32_t context, Where where, std::int64_t node) const;
+  TapeStats stats() const;
+
+  const Node& node(std::uint32_t index) const { return nodes_[index]; }
+  Node& node(std::uint32_t index) { return nodes_[index]; }
+  std::uint32_t node_count() const { return static_cast<std::uint32_t>(nodes_.size()); }
+  std::uint32_t generation() const { return generation_; }
+  ScalarType type() const { return type_; }
+  std::int64_t bytes_each() const { return scalar_bytes(type_); }
+  Labels& labels() { return labels_; }
+  const Labels& labels() const { return labels_; }
+  const TapeOptions& options() const { return options_; }
+  void set_watch(Watch watch) { options_.watch = watch; }
+  void set_seed(std::uint64_t seed) { options_.seed = seed, draws_ = 0; }
+  const std::string& first_nonfinite() const { return first_nonfinite_; }
+  const std::vector<double>& gradient_norms() const { return norms_; }
+  /// A number for each random op in recording order: with the seed it addresses the op's draws.
+  std::uint64_t next_draw() { return draws_++; }
+  Deferred& deferred() { return deferred_; }
+
+  /// Bytes of a node's value rounded to where its saved values begin.
+  std::int64_t saved_offset(const Node& node) const { return round_up(node.size() * bytes_each(), 64); }
+
+ private:
+  static constexpr std::uint32_t no_node = ~std::uint32_t{0};
+
+  struct Leaf {
+    std::shared_ptr<ParameterCore> parameter;
+    std::uint32_t node = 0;
+    std::uint64_t version = 0;
+  };
+  struct Temporary {
+    void* buffer;
+    std::int64_t bytes;
+    bool held;
+  };
+  struct LeafSlot {
+    const ParameterCore* parameter = nullptr;
+    std::uint32_t stamp = 0;
+    std::uint32_t leaf = 0;
+  };
+
+  void push_node(const Node& node);
+  Node blank_node(const OpRule& rule, Where where) const;
+  const std::int64_t* store_extents(const Shape& shape);
+  const std::int64_t* store_attrs(const Attrs& attrs);
+  LeafSlot& leaf_slot(const ParameterCore* parameter);
+  void index_leaves();
+  void compute(std::uint32_t node, const Call& call);
+
+  void check_walk(const Node& loss, std::uint32_t index, std::int64_t seed_size, Where where) const;
+  void seed_walk(std::uint32_t index, const void* seed);
+  void walk(std::uint32_t from);
+  void visit(std::uint32_t index);
+  void finish_node(std::uint32_t index);
+  void release_temporaries();
+  void flush_deferred();
+  void give_back(std::uint32_t index);
+  void watch_backward(std::uint32_t index);
+  void report_nonfinite(const char* direction, std::uint32_t index);
+
+  ScalarType type_ = ScalarType::float32;
+  TapeOptions options_;
+  std::uint32_t generation_ = 1;
+  std::vector<Node> nodes_;
+  Arena arena_;
+  Labels labels_;
+
+  std::vector<Leaf> leaves_;
+  std::vector<LeafSlot> leaf_slots_;
+  std::uint32_t leaf_stamp_ = 1;
+
+  std::uint32_t walked_end_ = 0;  // nodes before it may have been walked
+  std::vector<void*> grads_;
+  std::vector<double> norms_;
+  std::vector<std::uint8_t> held_;  // a node's buffer is referred to by the deferred queues
+  std::vector<std::uint32_t> held_nodes_;
+  std::uint32_t visiting_ = no_node;
+  std::vector<Temporary> temporaries_;
+  GradientPool pool_;
+  Deferred deferred_;
+  kernels::Workspace workspace_;
+
+  std::uint64_t draws_ = 0;
+  std::string first_nonfinite_;
+  std::int64_t visits_ = 0;
+};
+
+/// The bytes hold a NaN or an infinity.
+bool has_nonfinite(ScalarType type, const void* values, std::int64_t count);
+double norm_of(ScalarType type, const void* values, std::int64_t count);
+
+extern const OpRule input_rule;
+extern const OpRule variable_rule;
+extern const OpRule constant_rule;
+extern const OpRule parameter_rule;
+
+}  // namespace unspool::detail

@@ -1,0 +1,69 @@
+// The matrix product, C (=|+=) op(A) op(B), row-major.
+//
+// Arithmetic, for every element of C on every path (packed or not, one row or thousands): k is cut into blocks of
+// gemm_k_block; each block is one chain of multiply-adds in k order that starts from zero, and the block sums are
+// added to C in order (the first one assigned unless accumulating). Neither m, n, leading dimensions, tile edges nor
+// packing change that, so a row of C has the same bits whatever batch it stands in, and C^T = B^T A^T holds to the bit.
+// AVX2 and AVX-512 fuse each multiply-add and agree with each other; SSE2 and scalar round twice.
+// The cut bounds the error of long sums (weight gradients over thousands of rows): it grows as k_block + k / k_block
+// instead of k.
+//
+// As in BLAS, an infinity or NaN of A or B reaches C only through products that are really formed: when k is 0, C is
+// zeroed or left alone.
+#pragma once
+
+#include <cstdint>
+
+#include "tensor/kernels.hpp"
+#include "tensor/workspace.hpp"
+
+namespace unspool::kernels {
+
+inline constexpr std::int64_t gemm_k_block = 256;
+
+/// C[m, n] (=|+=) op(A)[m, k] op(B)[k, n]; ta means A is stored [k, m], tb that B is stored [n, k]. C overlaps neither.
+template <class T>
+void gemm(bool ta, bool tb, std::int64_t m, std::int64_t n, std::int64_t k, const T* a, std::int64_t lda, const T* b,
+          std::int64_t ldb, bool accumulate, T* c, std::int64_t ldc, Workspace& workspace);
+
+/// Elements that gemm_pack writes for op(B)[k, n]. 64-byte alignment of the buffer is best, any works.
+template <class T>
+std::int64_t gemm_packed_size(std::int64_t k, std::int64_t n);
+
+/// Packs op(B)[k, n] once for many products; tb as in gemm. The layout belongs to the active instruction set and is
+/// meant to live as long as the process at most.
+/// Forward x W^T with W [n, k]: gemm_pack(true, k, n, W, k, ...). Backward delta W: gemm_pack(false, n, k, W, k, ...).
+template <class T>
+void gemm_pack(bool tb, std::int64_t k, std::int64_t n, const T* b, std::int64_t ldb, T* packed);
+
+/// C[m, n] (=|+=) A[m, k] B with B from gemm_pack(.., k, n, ..). The bits are those of gemm.
+template <class T>
+void gemm_packed(std::int64_t m, std::int64_t n, std::int64_t k, const T* a, std::int64_t lda, const T* packed,
+                 bool accumulate, T* c, std::int64_t ldc, Workspace& workspace);
+
+// The same with a given table, for tests and benchmarks.
+template <class T>
+void gemm(const KernelTable<T>& table, bool ta, bool tb, std::int64_t m, std::int64_t n, std::int64_t k, const T* a,
+          std::int64_t lda, const T* b, std::int64_t ldb, bool accumulate, T* c, std::int64_t ldc,
+          Workspace& workspace);
+template <class T>
+std::int64_t gemm_packed_size(const KernelTable<T>& table, std::int64_t k, std::int64_t n);
+template <class T>
+void gemm_pack(const KernelTable<T>& table, bool tb, std::int64_t k, std::int64_t n, const T* b, std::int64_t ldb,
+               T* packed);
+template <class T>
+void gemm_packed(const KernelTable<T>& table, std::int64_t m, std::int64_t n, std::int64_t k, const T* a,
+                 std::int64_t lda, const T* packed, bool accumulate, T* c, std::int64_t ldc, Workspace& workspace);
+
+/// The plain triple loop with a double accumulator, for tests.
+template <class T>
+void gemm_reference(bool ta, bool tb, std::int64_t m, std::int64_t n, std::int64_t k, const T* a, std::int64_t lda,
+                    const T* b, std::int64_t ldb, bool accumulate, T* c, std::int64_t ldc);
+
+/// The same product through xtensor-blas (cxxblas gemm, gemv for one row or column): the yardstick of tests and
+/// benchmarks. Sizes must fit in 32 bits. Its bits depend on m.
+template <class T>
+void gemm_blas(bool ta, bool tb, std::int64_t m, std::int64_t n, std::int64_t k, const T* a, std::int64_t lda,
+               const T* b, std::int64_t ldb, bool accumulate, T* c, std::int64_t ldc);
+
+}  // namespace unspool::kernels

@@ -1,0 +1,162 @@
+// Register tiles of the matrix product and the packing they read from. Blocking is in gemm.cpp, arithmetic in gemm.hpp.
+#pragma once
+
+#include <utility>
+
+#include "tensor/simd/batch.hpp"
+
+namespace unspool::kernels::simd::UNSPOOL_SIMD {
+
+/// Which tiles exist. A core issues two fused multiply-adds of latency four a cycle, so a tile needs at least eight
+/// accumulators, and as many as leave registers for one row of B: 32 registers hold 14 x 2 vectors, 16 hold 4 x 3.
+/// Panels of two 512-bit vectors divide the usual widths; 4 x 3 on AVX2 divides the usual batches, and loads 7 vectors
+/// for 12 products where 6 x 2 loads 8.
+struct TileShape {
+  static constexpr int panel_vectors = has_avx512 ? 2 : has_fma ? 3 : 2;
+  static constexpr int max_rows = has_avx512 ? 14 : 4;
+  static constexpr int strip_vectors(int rows) {
+    if (has_avx512) return rows <= 2 ? 8 : rows <= 4 ? 6 : rows <= 6 ? 4 : 2;
+    if (has_fma) return rows == 1 ? 12 : rows == 2 ? 6 : 3;
+    return rows == 1 ? 6 : rows == 2 ? 4 : 2;
+  }
+};
+
+/// C[rows, columns] (=|+=) A B. The unroll pragmas are needed: without them GCC 12 keeps the accumulators in memory.
+template <class A, class T, int rows, int vectors>
+void gemm_tile(int64_t k, const T* a, const T* b, int64_t row_stride, int64_t panel_stride, T* c, int64_t ldc,
+               int64_t columns, bool accumulate) {
+  constexpr int64_t L = lanes<A, T>;
+  constexpr int width = TileShape::panel_vectors;
+  Batch<A, T> sum[rows][vectors];
+#pragma GCC unroll 16
+  for (int i = 0; i < rows; ++i)
+#pragma GCC unroll 16
+    for (int j = 0; j < vectors; ++j) sum[i][j] = Batch<A, T>(T(0));
+
+  for (int64_t p = 0; p < k; ++p, a += rows, b += row_stride) {
+    Batch<A, T> row[vectors];
+#pragma GCC unroll 16
+    for (int j = 0; j < vectors; ++j) row[j] = load_all<A>(b + (j / width) * panel_stride + (j % width) * L);
+#pragma GCC unroll 16
+    for (int i = 0; i < rows; ++i) {
+      const Batch<A, T> left(a[i]);
+#pragma GCC unroll 16
+      for (int j = 0; j < vectors; ++j) sum[i][j] = madd<A>(left, row[j], sum[i][j]);
+    }
+  }
+
+  const int64_t last = columns - (vectors - 1) * L;  // lanes of the last vector that are real
+#pragma GCC unroll 16
+  for (int i = 0; i < rows; ++i, c += ldc) {
+#pragma GCC unroll 16
+    for (int j = 0; j < vectors; ++j) {
+      T* const out = c + j * L;
+      if (j + 1 < vectors || last == L)
+        store_all<A>(out, accumulate ? load_all<A>(out) + sum[i][j] : sum[i][j]);
+      else
+        store_first<A>(out, accumulate ? load_first<A>(out, last) + sum[i][j] : sum[i][j], last);
+    }
+  }
+}
+
+template <class A, class T, int rows>
+void pack_a_rows(bool transposed, int64_t k, const T* a, int64_t lda, T* packed) {
+  if (transposed) {
+    for (int64_t p = 0; p < k; ++p) __builtin_memcpy(packed + p * rows, a + p * lda, rows * sizeof(T));
+    return;
+  }
+  for (int64_t p = 0; p < k; ++p, packed += rows)
+#pragma GCC unroll 16
+    for (int i = 0; i < rows; ++i) packed[i] = a[i * lda + p];
+}
+
+template <class A, class T, int... row>
+UNSPOOL_INLINE void pack_a_dispatch(std::integer_sequence<int, row...>, bool transposed, int64_t rows, int64_t k,
+                                    const T* a, int64_t lda, T* packed) {
+  using Pack = void (*)(bool, int64_t, const T*, int64_t, T*);
+  static constexpr Pack packs[] = {pack_a_rows<A, T, row + 1>...};
+  packs[rows - 1](transposed, k, a, lda, packed);
+}
+
+template <class A, class T>
+void pack_a(bool transposed, int64_t rows, int64_t k, const T* a, int64_t lda, T* packed) {
+  pack_a_dispatch<A, T>(std::make_integer_sequence<int, TileShape::max_rows>{}, transposed, rows, k, a, lda, packed);
+}
+
+/// One stage of a register transpose: exchanges the off-diagonal step x step blocks of rows x and y.
+template <int step, class V, int... lane>
+UNSPOOL_INLINE void exchange(V& x, V& y, std::integer_sequence<int, lane...>) {
+  constexpr int L = sizeof...(lane);
+  const V low = __builtin_shufflevector(x, y, ((lane & step) ? lane - step + L : lane)...);
+  const V high = __builtin_shufflevector(x, y, ((lane & step) ? lane + L : lane + step)...);
+  x = low;
+  y = high;
+}
+
+template <int step, int L, class V>
+UNSPOOL_INLINE void transpose(V (&rows)[L]) {
+  if constexpr (step < L) {
+#pragma GCC unroll 16
+    for (int i = 0; i < L; ++i)
+      if (!(i & step)) exchange<step>(rows[i], rows[i | step], std::make_integer_sequence<int, L>{});
+    transpose<2 * step, L>(rows);
+  }
+}
+
+/// One panel of B. A transposed B is turned in registers, L x L at a time: four times faster than element by element,
+/// which matters where a product has few rows and packing is most of its cost.
+template <class A, class T>
+void pack_b(bool transposed, int64_t k, int64_t columns, const T* b, int64_t ldb, T* packed) {
+  constexpr int L = lanes<A, T>;
+  constexpr int64_t width = int64_t{L} * TileShape::panel_vectors;
+  if (!transposed) {
+    for (int64_t p = 0; p < k; ++p, b += ldb, packed += width)
+#pragma GCC unroll 4
+      for (int64_t j = 0; j < width; j += L) {
+        const int64_t left = columns - j;
+        store_all<A>(packed + j, left >= L ? load_all<A>(b + j) : left > 0 ? load_first<A>(b + j, left) : Batch<A, T>(T(0)));
+      }
+    return;
+  }
+  for (int64_t j = 0; j < width; j += L) {
+    const int64_t left = columns - j;
+    int64_t p = 0;
+    if (left >= L)
+      for (; p + L <= k; p += L) {
+        using Register = typename Batch<A, T>::register_type;
+        Register rows[L];
+#pragma GCC unroll 16
+        for (int i = 0; i < L; ++i) rows[i] = load_all<A>(b + (j + i) * ldb + p);
+        transpose<1>(rows);
+#pragma GCC unroll 16
+        for (int i = 0; i < L; ++i) store_all<A>(packed + (p + i) * width + j, Batch<A, T>(rows[i]));
+      }
+    for (; p < k; ++p)
+      for (int i = 0; i < L; ++i) packed[p * width + j + i] = i < left ? b[(j + i) * ldb + p] : T(0);
+  }
+}
+
+template <class A, class T, int rows, int... vector>
+constexpr void put_tiles(GemmKernels<T>& g, std::integer_sequence<int, vector...>) {
+  ((g.tile[rows][vector + 1] = gemm_tile<A, T, rows, vector + 1>), ...);
+  g.strip_vectors[rows] = sizeof...(vector);
+}
+
+template <class A, class T, int... row>
+constexpr void put_rows(GemmKernels<T>& g, std::integer_sequence<int, row...>) {
+  (put_tiles<A, T, row + 1>(g, std::make_integer_sequence<int, TileShape::strip_vectors(row + 1)>{}), ...);
+}
+
+template <class A, class T>
+constexpr GemmKernels<T> gemm_kernels() {
+  GemmKernels<T> g;
+  g.lanes = lanes<A, T>;
+  g.panel_vectors = TileShape::panel_vectors;
+  g.max_rows = TileShape::max_rows;
+  put_rows<A, T>(g, std::make_integer_sequence<int, TileShape::max_rows>{});
+  g.pack_a = pack_a<A, T>;
+  g.pack_b = pack_b<A, T>;
+  return g;
+}
+
+}  // namespace unspool::kernels::simd::UNSPOOL_SIMD

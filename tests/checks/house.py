@@ -1,0 +1,41 @@
+#!/usr/bin/env python3
+"""House rules that a script can see: the top level, marks of unfinished work, every source listed in a build file,
+errors and ops documented."""
+import pathlib
+import re
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+TOP = {"meson.build", "lib", "include", "tests", "tools", "docs", "README.md", "LICENSE", "meson_options.txt"}
+UNFINISHED = re.compile(r"\b(TO" r"DO|FIX" r"ME|XX" r"X)\b")
+
+
+def tracked():
+    run = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], capture_output=True, text=True, cwd=ROOT)
+    if run.returncode == 0:
+        return [name for name in run.stdout.split("\n") if name and (ROOT / name).exists()]
+    return [str(p.relative_to(ROOT)) for p in ROOT.rglob("*") if p.is_file() and not p.relative_to(ROOT).parts[0].startswith("build")]
+
+
+def main():
+    wrong = []
+    files = tracked()
+    for name in sorted({f.split("/")[0] for f in files}):
+        if name not in TOP and not name.startswith("."):
+            wrong.append(f"top level: {name} is outside the agreed layout")
+    for name in files:
+        if name.endswith((".cpp", ".hpp", ".py", ".build", ".md")) and UNFINISHED.search((ROOT / name).read_text(errors="replace")):
+            wrong.append(f"{name}: a mark of unfinished work")
+    for name in files:
+        path = ROOT / name
+        if name.endswith(".cpp") and name.startswith(("lib/", "tests/")):
+            listed = any(path.name in build.read_text() or str(path.relative_to(build.parent)) in build.read_text()
+                         for build in [p / "meson.build" for p in path.parents if (p / "meson.build").exists()][:2])
+            if not listed:
+                wrong.append(f"{name}: in no build file")
+    print(f"{len(files)} files, {len(wrong)} findings", *wrong, sep="\n")
+    sys.exit(1 if wrong else 0)
+
+
+main()
