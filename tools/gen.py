@@ -94,7 +94,8 @@ def public_functions(signature):
 
 def ops_header(ops):
     lines = [f"// {MARK.format('lib/ops/*.cpp')}.", "// Every op: what it computes, its shapes and its gradient. docs/ops.md is the same as a page.",
-             "#pragma once", "", "#include <initializer_list>", "#include <vector>", "", '#include "unspool/ids.hpp"', '#include "unspool/tape.hpp"', "",
+             "#pragma once", "", "#include <initializer_list>", "#include <vector>", "", '#include "unspool/axes.hpp"', '#include "unspool/ids.hpp"',
+             '#include "unspool/reduction.hpp"', '#include "unspool/tape.hpp"', "",
              "namespace unspool {", "", "namespace detail {", "",
              "// A Var has no members of its own, so a list of them is a list of handles.",
              "template <Scalar T>", "std::span<const Handle> handles(std::span<const Var<T>> xs) {",
@@ -133,7 +134,7 @@ def ops_page(ops):
     lines = ["# Ops", "", f"<!-- {MARK.format('lib/ops/*.cpp')}. -->", "",
              "Every op, its shapes and its gradient. `reads` tells what the backward pass uses besides dy.", ""]
     for op in ops:
-        lines += [f"## {op['name']}", "", "```cpp"] + op["signatures"] + ["```", "", f"- math: `{op['math']}`", f"- shapes: {op['shape']}"]
+        lines += [f"## {op['name']}", "", "```text"] + op["signatures"] + ["```", "", f"- math: `{op['math']}`", f"- shapes: {op['shape']}"]
         lines += [f"- {op['note']}"] if op["note"] else []
         lines += [f"- reads: {op['reads']}"] if op["reads"] else ["- composed of other ops"]
         lines.append("")

@@ -26,6 +26,7 @@ enum class ErrorCode : int {
   weight_mismatch = 19,  ///< A weight file and the parameters do not agree: missing, unused or misshapen tensors.
   empty_sequence = 20,  ///< A sequence of no steps was given where at least one is needed.
   verify_failed = 21,  ///< A graph does not pass its own rules: a node's inputs come after it, or its shape is not what its op infers.
+  gradient_mismatch = 22,  ///< check_gradients() found a gradient that numeric differences do not confirm.
 };
 
 }  // namespace unspool

@@ -123,7 +123,7 @@ class InferArgs : public detail::ArgsBase {
   using ArgsBase::ArgsBase;
   Shape shape(int i) const {
     const detail::RawView v = detail::node_view(call_, call_.inputs[i]);
-    return Shape(std::span<const std::int64_t>(v.extents, static_cast<std::size_t>(v.rank)));
+    return Shape::trusted(v.extents, v.rank);
   }
   ScalarType scalar() const;
   /// Rejects the call; the message gains op, operand shapes, step, scope and source line.
@@ -323,7 +323,8 @@ struct OpRule {
   OpInfo info;
   Shape (*infer)(const InferArgs&) = nullptr;
   std::int64_t (*saved)(const InferArgs&, const Shape&) = nullptr;  ///< values kept beside y; may be null
-  std::int64_t (*view)(const InferArgs&) = nullptr;   ///< y is operand 0 from this element on; nothing is computed
+  /// y is operand 0 from this element on, nothing is computed; negative: not with these operands, run forward.
+  std::int64_t (*view)(const InferArgs&) = nullptr;
   std::int64_t (*flops)(const InferArgs&, const Shape&) = nullptr;  ///< of forward; null: one an element
   Function forward[scalar_type_count] = {};
   Function backward[scalar_type_count] = {};
@@ -376,11 +377,9 @@ constexpr OpRule make_rule(OpInfo info) {
 template <Scalar T>
 Var<T> record(const OpRule& rule, std::initializer_list<Operand<T>> operands, const Attrs& attrs = {},
               Where where = Where::current()) {
-  detail::Handle inputs[16];
-  std::size_t count = 0;
-  for (const Operand<T>& operand : operands)
-    if (count < 16) inputs[count++] = operand;
-  return Var<T>(detail::record(rule, std::span<const detail::Handle>(inputs, count), attrs, where));
+  static_assert(sizeof(Operand<T>) == sizeof(detail::Handle));  // a list of operands is a list of handles
+  const detail::Handle* inputs = operands.begin();
+  return Var<T>(detail::record(rule, std::span<const detail::Handle>(inputs, operands.size()), attrs, where));
 }
 
 }  // namespace unspool

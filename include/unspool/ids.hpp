@@ -1,10 +1,12 @@
-// Ids: a view of integers (class targets, token ids, lengths) in whatever integer type the caller keeps them.
+// Ids: a view of integers (class targets, token ids, lengths, axes) in whatever integer type the caller keeps them.
 #pragma once
 
 #include <cstdint>
 #include <initializer_list>
 #include <span>
 #include <vector>
+
+#include "unspool/shape.hpp"
 
 namespace unspool {
 
@@ -18,7 +20,8 @@ class Ids {
   Ids(const std::vector<std::int64_t>& ids) noexcept : Ids(std::span<const std::int64_t>(ids)) {}
   Ids(const std::vector<std::int32_t>& ids) noexcept : Ids(std::span<const std::int32_t>(ids)) {}
   Ids(const std::vector<std::uint8_t>& ids) noexcept : Ids(std::span<const std::uint8_t>(ids)) {}
-  Ids(std::initializer_list<std::int32_t> ids) noexcept : Ids(std::span<const std::int32_t>(ids.begin(), ids.size())) {}
+  Ids(std::initializer_list<std::int64_t> ids) noexcept : Ids(std::span<const std::int64_t>(ids.begin(), ids.size())) {}
+  Ids(const Shape& shape) noexcept : Ids(shape.extents()) {}
 
   std::int64_t size() const noexcept { return static_cast<std::int64_t>(count_); }
   std::int64_t operator[](std::int64_t i) const noexcept {

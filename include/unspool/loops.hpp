@@ -23,7 +23,7 @@ struct View {
 
   std::int64_t extent(int axis) const { return extents[axis < 0 ? axis + rank : axis]; }
   std::span<const std::int64_t> dims() const { return {extents, static_cast<std::size_t>(rank)}; }
-  Shape shape() const { return Shape(dims()); }
+  Shape shape() const { return Shape::trusted(extents, rank); }
   std::span<T> flat() const { return {data, static_cast<std::size_t>(size)}; }
   T& operator[](std::int64_t i) const { return data[i]; }
   /// Product of all extents but the last `axes`; the value as a matrix of rows of the remaining extents.

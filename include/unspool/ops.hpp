@@ -5,7 +5,9 @@
 #include <initializer_list>
 #include <vector>
 
+#include "unspool/axes.hpp"
 #include "unspool/ids.hpp"
+#include "unspool/reduction.hpp"
 #include "unspool/tape.hpp"
 
 namespace unspool {
@@ -23,23 +25,93 @@ std::vector<Var<T>> typed(const std::vector<Handle>& xs) {
   return std::vector<Var<T>>(xs.begin(), xs.end());
 }
 
+UNSPOOL_API Handle abs(const Handle& x, Where where);
 UNSPOOL_API Handle add(const Handle& a, const Handle& b, Where where);
 UNSPOOL_API Handle add_scalar(const Handle& x, double value, Where where);
+UNSPOOL_API Handle argmax(const Handle& x, int axis, bool keepdims, Where where);
+UNSPOOL_API Handle binary_cross_entropy_with_logits(const Handle& x, const Handle& target, Reduction reduction, Where where);
+UNSPOOL_API Handle broadcast_to(const Handle& x, const Shape& shape, Where where);
+UNSPOOL_API std::vector<Handle> chunk(const Handle& x, std::int64_t chunks, int axis, Where where);
+UNSPOOL_API Handle clamp(const Handle& x, double min, double max, Where where);
+UNSPOOL_API Handle concat(std::span<const Handle> xs, int axis, Where where);
+UNSPOOL_API Handle cos(const Handle& x, Where where);
+UNSPOOL_API Handle cross_entropy(const Handle& logits, const Ids& targets, CrossEntropyOptions options, Where where);
+UNSPOOL_API Handle cross_entropy(const Handle& logits, const Ids& targets, Reduction reduction, Where where);
+UNSPOOL_API Handle cross_entropy(const Handle& logits, const Ids& targets, const Handle& weight, CrossEntropyOptions options, Where where);
+UNSPOOL_API Handle detach(const Handle& x, Where where);
 UNSPOOL_API Handle div(const Handle& a, const Handle& b, Where where);
 UNSPOOL_API Handle div_scalar(const Handle& x, double value, Where where);
+UNSPOOL_API Handle dot(const Handle& a, const Handle& b, Where where);
+UNSPOOL_API Handle dropout(const Handle& x, double p, Where where);
+UNSPOOL_API Handle elu(const Handle& x, double alpha, Where where);
+UNSPOOL_API Handle embedding(const Handle& weight, Ids ids, Where where);
+UNSPOOL_API Handle embedding(const Handle& weight, Ids ids, const Shape& ids_shape, Where where);
+UNSPOOL_API Handle exp(const Handle& x, Where where);
+UNSPOOL_API Handle expm1(const Handle& x, Where where);
+UNSPOOL_API Handle gather(const Handle& x, int axis, Ids index, const Shape& index_shape, Where where);
+UNSPOOL_API Handle gelu(const Handle& x, Where where);
 UNSPOOL_API Handle gru_cell(const Handle& xg, const Handle& h, const Handle& w_hh, const Handle& b_hh, Where where);
+UNSPOOL_API Handle index_select(const Handle& x, int axis, Ids ids, Where where);
+UNSPOOL_API Handle layer_norm(const Handle& x, double eps, Where where);
+UNSPOOL_API Handle layer_norm(const Handle& x, const Handle& weight, const Handle& bias, double eps, Where where);
+UNSPOOL_API Handle leaky_relu(const Handle& x, double slope, Where where);
+UNSPOOL_API Handle linear(const Handle& x, const Handle& weight, Where where);
+UNSPOOL_API Handle linear(const Handle& x, const Handle& weight, const Handle& bias, Where where);
+UNSPOOL_API Handle log(const Handle& x, Where where);
+UNSPOOL_API Handle log1p(const Handle& x, Where where);
+UNSPOOL_API Handle log_softmax(const Handle& x, int axis, Where where);
+UNSPOOL_API Handle logsumexp(const Handle& x, const Axes& axes, bool keepdims, Where where);
 UNSPOOL_API Handle lstm_cell(const Handle& xg, const Handle& h, const Handle& c, const Handle& w_hh, const Handle& b_hh, Where where);
+UNSPOOL_API Handle masked_fill(const Handle& x, const Handle& mask, double value, Where where);
 UNSPOOL_API Handle matmul(const Handle& a, const Handle& b, bool transpose_a, bool transpose_b, Where where);
+UNSPOOL_API Handle max(const Handle& x, const Axes& axes, bool keepdims, Where where);
+UNSPOOL_API Handle maximum(const Handle& a, const Handle& b, Where where);
+UNSPOOL_API Handle mean(const Handle& x, const Axes& axes, bool keepdims, Where where);
+UNSPOOL_API Handle min(const Handle& x, const Axes& axes, bool keepdims, Where where);
+UNSPOOL_API Handle minimum(const Handle& a, const Handle& b, Where where);
+UNSPOOL_API Handle mse(const Handle& x, const Handle& target, Reduction reduction, Where where);
 UNSPOOL_API Handle mul(const Handle& a, const Handle& b, Where where);
 UNSPOOL_API Handle mul_scalar(const Handle& x, double value, Where where);
 UNSPOOL_API Handle neg(const Handle& x, Where where);
+UNSPOOL_API Handle norm(const Handle& x, const Axes& axes, bool keepdims, Where where);
+UNSPOOL_API Handle one_hot(const Handle& x, std::int64_t classes, Where where);
+UNSPOOL_API Handle outer(const Handle& a, const Handle& b, Where where);
+UNSPOOL_API Handle permute(const Handle& x, const Axes& axes, Where where);
+UNSPOOL_API Handle pow(const Handle& x, const Handle& exponent, Where where);
+UNSPOOL_API Handle pow(const Handle& x, double exponent, Where where);
 UNSPOOL_API Handle rdiv_scalar(const Handle& x, double value, Where where);
+UNSPOOL_API Handle relu(const Handle& x, Where where);
+UNSPOOL_API Handle reshape(const Handle& x, Ids shape, Where where);
 UNSPOOL_API Handle rnn_cell(const Handle& xg, const Handle& h, const Handle& w_hh, const Handle& b_hh, bool relu, Where where);
 UNSPOOL_API Handle rsub_scalar(const Handle& x, double value, Where where);
+UNSPOOL_API Handle select(const Handle& x, int axis, std::int64_t index, Where where);
+UNSPOOL_API Handle sigmoid(const Handle& x, Where where);
+UNSPOOL_API Handle sin(const Handle& x, Where where);
+UNSPOOL_API Handle slice(const Handle& x, int axis, std::int64_t begin, std::int64_t end, Where where);
+UNSPOOL_API Handle smooth_l1(const Handle& x, const Handle& target, double beta, Reduction reduction, Where where);
+UNSPOOL_API Handle softmax(const Handle& x, int axis, Where where);
+UNSPOOL_API Handle softplus(const Handle& x, double beta, Where where);
+UNSPOOL_API std::vector<Handle> split(const Handle& x, std::int64_t split_size, int axis, Where where);
+UNSPOOL_API std::vector<Handle> split_with_sizes(const Handle& x, Ids sizes, int axis, Where where);
+UNSPOOL_API Handle sqrt(const Handle& x, Where where);
+UNSPOOL_API Handle square(const Handle& x, Where where);
+UNSPOOL_API Handle stack(std::span<const Handle> xs, int axis, Where where);
 UNSPOOL_API Handle sub(const Handle& a, const Handle& b, Where where);
+UNSPOOL_API Handle sum(const Handle& x, const Axes& axes, bool keepdims, Where where);
 UNSPOOL_API Handle tanh(const Handle& x, Where where);
+UNSPOOL_API Handle transpose(const Handle& x, int axis0, int axis1, Where where);
+UNSPOOL_API Handle var(const Handle& x, const Axes& axes, bool unbiased, bool keepdims, Where where);
+UNSPOOL_API Handle where(const Handle& condition, const Handle& a, const Handle& b, Where where);
 
 }  // namespace detail
+
+/// y = |x|;  dx = dy * sign(x)
+/// Shapes: y as x
+/// The slope at 0 is 0.
+template <Scalar T>
+Var<T> abs(const Operand<T>& x, Where where = Where::current()) {
+  return Var<T>(detail::abs(x, where));
+}
 
 /// y = a + b;  da = dy, db = dy, each summed over the axes it was broadcast along
 /// Shapes: y as a and b broadcast together
@@ -53,6 +125,99 @@ Var<T> add(const Operand<T>& a, const Operand<T>& b, Where where = Where::curren
 template <Scalar T>
 Var<T> add_scalar(const Operand<T>& x, double value, Where where = Where::current()) {
   return Var<T>(detail::add_scalar(x, value, where));
+}
+
+/// y = the position along the axis of the largest value;  no gradient
+/// Shapes: y as x without the axis, or with extent 1 there if keepdims
+/// The first of equal values; the first NaN where there is one. The axis must not be empty.
+template <Scalar T>
+Var<T> argmax(const Operand<T>& x, int axis, bool keepdims = false, Where where = Where::current()) {
+  return Var<T>(detail::argmax(x, axis, keepdims, where));
+}
+
+/// s = sigmoid(x), y = mean, sum or each of -t log(s) - (1 - t) log(1 - s) with t the target;  dx = dy * (s - t), dtarget = -dy * x (/ n for the mean)
+/// Shapes: x the logits, target as x, each 0..1; y as x for Reduction::none, else a scalar
+/// Never overflows: computed as log(1 + exp(-|x|)) plus (1 - t) x for x > 0, -t x elsewhere. The target gets a gradient too where one leads there, as in PyTorch. Shapes must be equal.
+template <Scalar T>
+Var<T> binary_cross_entropy_with_logits(const Operand<T>& x, const Operand<T>& target, Reduction reduction = Reduction::mean, Where where = Where::current()) {
+  return Var<T>(detail::binary_cross_entropy_with_logits(x, target, reduction, where));
+}
+
+/// y = x, repeated;  dx = dy summed over the axes x was repeated along
+/// Shapes: y as `shape`, to which x must broadcast: its axes are aligned at the end, each equal or 1
+template <Scalar T>
+Var<T> broadcast_to(const Operand<T>& x, const Shape& shape, Where where = Where::current()) {
+  return Var<T>(detail::broadcast_to(x, shape, where));
+}
+
+/// y_0, y_1, ... = x cut along the axis;  dx = the dy_i one behind the other
+/// Shapes: y_i as x, with ceil(extent / chunks) elements along `axis`, the last one with what is left
+/// Slices of x: views where slices are. As torch.chunk, fewer parts where the extent does not suffice.
+template <Scalar T>
+std::vector<Var<T>> chunk(const Operand<T>& x, std::int64_t chunks, int axis = 0, Where where = Where::current()) {
+  return detail::typed<T>(detail::chunk(x, chunks, axis, where));
+}
+
+/// y = min(max(x, min), max);  dx = dy where min <= x <= max, else 0
+/// Shapes: y as x
+/// The slope at both bounds is 1. An infinite bound leaves that side open. A NaN stays NaN and passes no gradient.
+template <Scalar T>
+Var<T> clamp(const Operand<T>& x, double min, double max, Where where = Where::current()) {
+  return Var<T>(detail::clamp(x, min, max, where));
+}
+
+/// y = x_0, x_1, ... one behind the other;  dx_i = the range of dy that x_i became
+/// Shapes: xs agree on every axis but `axis`, along which y has the sum of their extents
+template <Scalar T>
+Var<T> concat(std::span<const Var<T>> xs, int axis = 0, Where where = Where::current()) {
+  return Var<T>(detail::concat(detail::handles(xs), axis, where));
+}
+template <Scalar T>
+Var<T> concat(const std::vector<Var<T>>& xs, int axis = 0, Where where = Where::current()) {
+  return Var<T>(detail::concat(detail::handles(std::span<const Var<T>>(xs.begin(), xs.size())), axis, where));
+}
+template <Scalar T>
+Var<T> concat(std::initializer_list<Var<T>> xs, int axis = 0, Where where = Where::current()) {
+  return Var<T>(detail::concat(detail::handles(std::span<const Var<T>>(xs.begin(), xs.size())), axis, where));
+}
+
+/// y = cos x;  dx = -dy * sin x
+/// Shapes: y as x
+template <Scalar T>
+Var<T> cos(const Operand<T>& x, Where where = Where::current()) {
+  return Var<T>(detail::cos(x, where));
+}
+
+/// l = -log_softmax(x), y_r = (1 - s) w_t l_t + s / C * sum of w_c l_c with t = targets[r], s = label_smoothing, w = 1 where no weight is given; mean = sum of y_r / sum of w_t over the rows not ignored; dx_c = dy * (((1 - s) w_t + s / C * sum of w) * softmax(x)_c - (1 - s) w_t [c = t] - s / C * w_c)
+/// Shapes: logits [..., C]; targets one class 0..C-1 for each row, or ignore_index; weight [C]; y as logits without C for Reduction::none, else a scalar
+/// PyTorch's formulas, with the class axis last. Ignored rows have loss and gradient exactly 0; if all are ignored the mean is NaN. The weight takes no gradient.
+template <Scalar T>
+Var<T> cross_entropy(const Operand<T>& logits, const Ids& targets, CrossEntropyOptions options = {}, Where where = Where::current()) {
+  return Var<T>(detail::cross_entropy(logits, targets, options, where));
+}
+
+/// l = -log_softmax(x), y_r = (1 - s) w_t l_t + s / C * sum of w_c l_c with t = targets[r], s = label_smoothing, w = 1 where no weight is given; mean = sum of y_r / sum of w_t over the rows not ignored; dx_c = dy * (((1 - s) w_t + s / C * sum of w) * softmax(x)_c - (1 - s) w_t [c = t] - s / C * w_c)
+/// Shapes: logits [..., C]; targets one class 0..C-1 for each row, or ignore_index; weight [C]; y as logits without C for Reduction::none, else a scalar
+/// PyTorch's formulas, with the class axis last. Ignored rows have loss and gradient exactly 0; if all are ignored the mean is NaN. The weight takes no gradient.
+template <Scalar T>
+Var<T> cross_entropy(const Operand<T>& logits, const Ids& targets, Reduction reduction, Where where = Where::current()) {
+  return Var<T>(detail::cross_entropy(logits, targets, reduction, where));
+}
+
+/// l = -log_softmax(x), y_r = (1 - s) w_t l_t + s / C * sum of w_c l_c with t = targets[r], s = label_smoothing, w = 1 where no weight is given; mean = sum of y_r / sum of w_t over the rows not ignored; dx_c = dy * (((1 - s) w_t + s / C * sum of w) * softmax(x)_c - (1 - s) w_t [c = t] - s / C * w_c)
+/// Shapes: logits [..., C]; targets one class 0..C-1 for each row, or ignore_index; weight [C]; y as logits without C for Reduction::none, else a scalar
+/// PyTorch's formulas, with the class axis last. Ignored rows have loss and gradient exactly 0; if all are ignored the mean is NaN. The weight takes no gradient.
+template <Scalar T>
+Var<T> cross_entropy(const Operand<T>& logits, const Ids& targets, const Operand<T>& weight, CrossEntropyOptions options = {}, Where where = Where::current()) {
+  return Var<T>(detail::cross_entropy(logits, targets, weight, options, where));
+}
+
+/// y = x;  no gradient: nothing flows back through y
+/// Shapes: y as x
+/// Cuts the history at a window of truncated backpropagation through time. The numbers are copied.
+template <Scalar T>
+Var<T> detach(const Operand<T>& x, Where where = Where::current()) {
+  return Var<T>(detail::detach(x, where));
 }
 
 /// y = a / b;  da = dy / b, db = -dy * y / b, each summed over the axes it was broadcast along
@@ -69,12 +234,156 @@ Var<T> div_scalar(const Operand<T>& x, double value, Where where = Where::curren
   return Var<T>(detail::div_scalar(x, value, where));
 }
 
+/// y = sum_i a_i b_i;  da = dy b, db = dy a
+/// Shapes: a [n], b [n]; y []
+template <Scalar T>
+Var<T> dot(const Operand<T>& a, const Operand<T>& b, Where where = Where::current()) {
+  return Var<T>(detail::dot(a, b, where));
+}
+
+/// y = x * m / (1 - p), m = 0 with probability p, else 1, for each element;  dx = dy * m / (1 - p)
+/// Shapes: y as x
+/// For training: record nothing when evaluating. Each call draws another mask; the tape's seed and the order of the calls decide them.
+template <Scalar T>
+Var<T> dropout(const Operand<T>& x, double p, Where where = Where::current()) {
+  return Var<T>(detail::dropout(x, p, where));
+}
+
+/// y = x where x > 0, else alpha * (e^x - 1);  dx = dy where x > 0, else dy * alpha * e^x
+/// Shapes: y as x
+/// At 0 the gradient is alpha * dy.
+template <Scalar T>
+Var<T> elu(const Operand<T>& x, double alpha = 1, Where where = Where::current()) {
+  return Var<T>(detail::elu(x, alpha, where));
+}
+
+/// y_i = weight[ids_i];  dweight_v = the sum of dy_i over the i with ids_i = v
+/// Shapes: weight [V,D]; y [ids.size(),D] or, with a shape for the ids, ids_shape followed by D
+/// The weight must be on a tape: pass tape.parameter(weight). A parameter's rows are added at the end of
+template <Scalar T>
+Var<T> embedding(const Operand<T>& weight, Ids ids, Where where = Where::current()) {
+  return Var<T>(detail::embedding(weight, ids, where));
+}
+
+/// y_i = weight[ids_i];  dweight_v = the sum of dy_i over the i with ids_i = v
+/// Shapes: weight [V,D]; y [ids.size(),D] or, with a shape for the ids, ids_shape followed by D
+/// The weight must be on a tape: pass tape.parameter(weight). A parameter's rows are added at the end of
+template <Scalar T>
+Var<T> embedding(const Operand<T>& weight, Ids ids, const Shape& ids_shape, Where where = Where::current()) {
+  return Var<T>(detail::embedding(weight, ids, ids_shape, where));
+}
+
+/// y = e^x;  dx = dy * y
+/// Shapes: y as x
+template <Scalar T>
+Var<T> exp(const Operand<T>& x, Where where = Where::current()) {
+  return Var<T>(detail::exp(x, where));
+}
+
+/// y = e^x - 1, exact for small x;  dx = dy * (y + 1)
+/// Shapes: y as x
+template <Scalar T>
+Var<T> expm1(const Operand<T>& x, Where where = Where::current()) {
+  return Var<T>(detail::expm1(x, where));
+}
+
+/// y[i,j,k] = x[index[i,j,k],j,k] for axis 0, likewise for others;  dx at those places = the sum of dy
+/// Shapes: index_shape has x's rank and, but along `axis`, at most x's extents; y as index_shape
+/// PyTorch's gather. Indices are row-major; negative ones are rejected.
+template <Scalar T>
+Var<T> gather(const Operand<T>& x, int axis, Ids index, const Shape& index_shape, Where where = Where::current()) {
+  return Var<T>(detail::gather(x, axis, index, index_shape, where));
+}
+
+/// y = x Phi(x), Phi the normal distribution;  dx = dy * (Phi(x) + x phi(x)), phi the normal density
+/// Shapes: y as x
+/// The exact form with erf, not the tanh approximation (Hendrycks and Gimpel, arXiv:1606.08415, section 2).
+template <Scalar T>
+Var<T> gelu(const Operand<T>& x, Where where = Where::current()) {
+  return Var<T>(detail::gelu(x, where));
+}
+
 /// hg = b_hh + h w_hh^T;  r, z = sigmoid(xg + hg), n = tanh(xg_n + r hg_n), y = (1 - z) n + z h; dn = dy (1 - z)(1 - n^2), dz = dy (h - n) z (1 - z), dr = dn hg_n r (1 - r), d(hg_n) = dn r, dh has dy z besides
 /// Shapes: xg [B,3H] (x W_ih^T + b_ih, blocks r, z, n), h [B,H], w_hh [3H,H], b_hh [3H]; y [B,H]
 /// Cho et al., EMNLP 2014, with the reset gate after the product, as PyTorch and cuDNN have it.
 template <Scalar T>
 Var<T> gru_cell(const Operand<T>& xg, const Operand<T>& h, const Operand<T>& w_hh, const Operand<T>& b_hh, Where where = Where::current()) {
   return Var<T>(detail::gru_cell(xg, h, w_hh, b_hh, where));
+}
+
+/// y_i = x_(ids[i]) along the axis;  dx_j = the sum of dy_i over the i with ids[i] = j
+/// Shapes: y as x, with ids.size() elements along `axis`
+template <Scalar T>
+Var<T> index_select(const Operand<T>& x, int axis, Ids ids, Where where = Where::current()) {
+  return Var<T>(detail::index_select(x, axis, ids, where));
+}
+
+/// n = (x - mean) / sqrt(var + eps) along the last axis (var over D, not D - 1), y = n * weight + bias; with g = dy * weight: dx = (g - mean(g) - n * mean(g * n)) / sqrt(var + eps), dweight = sum of dy * n, dbias = sum of dy
+/// Shapes: y as x, which has D numbers on its last axis; weight [D], bias [D]
+template <Scalar T>
+Var<T> layer_norm(const Operand<T>& x, double eps = 1e-5, Where where = Where::current()) {
+  return Var<T>(detail::layer_norm(x, eps, where));
+}
+
+/// n = (x - mean) / sqrt(var + eps) along the last axis (var over D, not D - 1), y = n * weight + bias; with g = dy * weight: dx = (g - mean(g) - n * mean(g * n)) / sqrt(var + eps), dweight = sum of dy * n, dbias = sum of dy
+/// Shapes: y as x, which has D numbers on its last axis; weight [D], bias [D]
+template <Scalar T>
+Var<T> layer_norm(const Operand<T>& x, const Operand<T>& weight, const Operand<T>& bias, double eps = 1e-5, Where where = Where::current()) {
+  return Var<T>(detail::layer_norm(x, weight, bias, eps, where));
+}
+
+/// y = x where x > 0, else slope * x;  dx = dy where x > 0, else slope * dy
+/// Shapes: y as x
+/// At 0 the gradient is slope * dy.
+template <Scalar T>
+Var<T> leaky_relu(const Operand<T>& x, double slope = 0.01, Where where = Where::current()) {
+  return Var<T>(detail::leaky_relu(x, slope, where));
+}
+
+/// y = x W^T + b;  dx = dy W, dW = dy^T x, db = the sum of dy's rows
+/// Shapes: x [..., in], weight [out, in] (PyTorch's layout), bias [out]; y [..., out]
+template <Scalar T>
+Var<T> linear(const Operand<T>& x, const Operand<T>& weight, Where where = Where::current()) {
+  return Var<T>(detail::linear(x, weight, where));
+}
+
+/// y = x W^T + b;  dx = dy W, dW = dy^T x, db = the sum of dy's rows
+/// Shapes: x [..., in], weight [out, in] (PyTorch's layout), bias [out]; y [..., out]
+template <Scalar T>
+Var<T> linear(const Operand<T>& x, const Operand<T>& weight, const Operand<T>& bias, Where where = Where::current()) {
+  return Var<T>(detail::linear(x, weight, bias, where));
+}
+
+/// y = ln x;  dx = dy / x
+/// Shapes: y as x
+/// y is -infinity at 0 and NaN below.
+template <Scalar T>
+Var<T> log(const Operand<T>& x, Where where = Where::current()) {
+  return Var<T>(detail::log(x, where));
+}
+
+/// y = ln(1 + x), exact for small x;  dx = dy / (1 + x)
+/// Shapes: y as x
+/// y is -infinity at -1 and NaN below.
+template <Scalar T>
+Var<T> log1p(const Operand<T>& x, Where where = Where::current()) {
+  return Var<T>(detail::log1p(x, where));
+}
+
+/// y = (x - m) - log(sum of exp(x - m)) along the axis, m the largest x;  dx = dy - exp(y) * sum of dy
+/// Shapes: y as x
+/// NaN where every x along the axis is -inf, as in PyTorch: a fully masked row has no distribution.
+template <Scalar T>
+Var<T> log_softmax(const Operand<T>& x, int axis = -1, Where where = Where::current()) {
+  return Var<T>(detail::log_softmax(x, axis, where));
+}
+
+/// y = m + log(sum of exp(x - m)) over the axes, m the largest x;  dx = dy * exp(x - y)
+/// Shapes: y as x without the reduced axes, or, with keepdims, with extent 1 there; no axes: all of them
+/// Over an empty extent, or where every x is -inf, y is -inf; in the second case the gradient is NaN, as in PyTorch.
+template <Scalar T>
+Var<T> logsumexp(const Operand<T>& x, const Axes& axes = {}, bool keepdims = false, Where where = Where::current()) {
+  return Var<T>(detail::logsumexp(x, axes, keepdims, where));
 }
 
 /// i, f, o = sigmoid, g = tanh of xg + b_hh + h w_hh^T;  c' = f c + i g, h' = o tanh(c'); dc = dc' + dh' o (1 - tanh(c')^2), d(gate) = its factor in c' or h' * its own slope, d(c) = dc f
@@ -85,11 +394,66 @@ Var<T> lstm_cell(const Operand<T>& xg, const Operand<T>& h, const Operand<T>& c,
   return Var<T>(detail::lstm_cell(xg, h, c, w_hh, b_hh, where));
 }
 
+/// y = value where mask is not 0, else x;  dx = 0 where mask is not 0, else dy, summed over broadcast axes
+/// Shapes: y as x and mask broadcast together
+/// The mask receives no gradient. What is filled over has no influence, not even a NaN.
+template <Scalar T>
+Var<T> masked_fill(const Operand<T>& x, const Operand<T>& mask, double value, Where where = Where::current()) {
+  return Var<T>(detail::masked_fill(x, mask, value, where));
+}
+
 /// y = op(a) op(b);  d op(a) = dy op(b)^T, d op(b) = op(a)^T dy
 /// Shapes: a [m,k] or, transposed, [k,m]; b [k,n] or, transposed, [n,k]; y [m,n]. Leading axes are batch axes and broadcast.
 template <Scalar T>
 Var<T> matmul(const Operand<T>& a, const Operand<T>& b, bool transpose_a = false, bool transpose_b = false, Where where = Where::current()) {
   return Var<T>(detail::matmul(a, b, transpose_a, transpose_b, where));
+}
+
+/// y = the largest x along the axes, NaN if one is;  dx = dy / k at each of the k elements that equal y, else 0
+/// Shapes: y as x without the reduced axes, or, with keepdims, with extent 1 there; no axes: all of them
+/// Ties share the gradient evenly, as torch.amax has it. An empty reduced axis is rejected with bad_shape.
+template <Scalar T>
+Var<T> max(const Operand<T>& x, const Axes& axes = {}, bool keepdims = false, Where where = Where::current()) {
+  return Var<T>(detail::max(x, axes, keepdims, where));
+}
+
+/// y = max(a, b);  da = dy where a > b, half of dy where they are equal, else 0; db likewise
+/// Shapes: y as a and b broadcast together
+/// NaN where either is NaN; both then receive dy. Gradients are summed over the axes they were broadcast along.
+template <Scalar T>
+Var<T> maximum(const Operand<T>& a, const Operand<T>& b, Where where = Where::current()) {
+  return Var<T>(detail::maximum(a, b, where));
+}
+
+/// y = sum of x over the axes / n, NaN over an empty extent;  dx = dy / n, repeated along the axes
+/// Shapes: y as x without the reduced axes, or, with keepdims, with extent 1 there; no axes: all of them
+template <Scalar T>
+Var<T> mean(const Operand<T>& x, const Axes& axes = {}, bool keepdims = false, Where where = Where::current()) {
+  return Var<T>(detail::mean(x, axes, keepdims, where));
+}
+
+/// y = the smallest x along the axes, NaN if one is;  dx = dy / k at each of the k elements that equal y, or 0
+/// Shapes: y as x without the reduced axes, or, with keepdims, with extent 1 there; no axes: all of them
+/// Ties share the gradient evenly, as torch.amin has it. An empty reduced axis is rejected with bad_shape.
+template <Scalar T>
+Var<T> min(const Operand<T>& x, const Axes& axes = {}, bool keepdims = false, Where where = Where::current()) {
+  return Var<T>(detail::min(x, axes, keepdims, where));
+}
+
+/// y = min(a, b);  da = dy where a < b, half of dy where they are equal, else 0; db likewise
+/// Shapes: y as a and b broadcast together
+/// NaN where either is NaN; both then receive dy. Gradients are summed over the axes they were broadcast along.
+template <Scalar T>
+Var<T> minimum(const Operand<T>& a, const Operand<T>& b, Where where = Where::current()) {
+  return Var<T>(detail::minimum(a, b, where));
+}
+
+/// y = mean, sum or each of (x - target)^2;  dx = 2 (x - target) dy (/ n for the mean), dtarget = -dx
+/// Shapes: target as x; y as x for Reduction::none, else a scalar
+/// Shapes must be equal: PyTorch broadcasts here, with a warning.
+template <Scalar T>
+Var<T> mse(const Operand<T>& x, const Operand<T>& target, Reduction reduction = Reduction::mean, Where where = Where::current()) {
+  return Var<T>(detail::mse(x, target, reduction, where));
 }
 
 /// y = a * b;  da = dy * b, db = dy * a, each summed over the axes it was broadcast along
@@ -113,11 +477,74 @@ Var<T> neg(const Operand<T>& x, Where where = Where::current()) {
   return Var<T>(detail::neg(x, where));
 }
 
+/// y = sqrt(sum of x^2 over the axes);  dx = dy * x / y, and 0 where y is 0
+/// Shapes: y as x without the reduced axes, or, with keepdims, with extent 1 there; no axes: all of them
+/// In float the squares are added in double where they would overflow or vanish; in double they overflow beyond 1e154.
+template <Scalar T>
+Var<T> norm(const Operand<T>& x, const Axes& axes = {}, bool keepdims = false, Where where = Where::current()) {
+  return Var<T>(detail::norm(x, axes, keepdims, where));
+}
+
+/// y[..., k] = 1 where x[...] = k, else 0;  no gradient
+/// Shapes: y as x with a last axis of extent classes
+/// The values of x are class ids: whole numbers in 0..classes-1. Throws index_out_of_range for any other.
+template <Scalar T>
+Var<T> one_hot(const Operand<T>& x, std::int64_t classes, Where where = Where::current()) {
+  return Var<T>(detail::one_hot(x, classes, where));
+}
+
+/// y_ij = a_i b_j;  da = dy b, db = dy^T a
+/// Shapes: a [m], b [n]; y [m,n]
+template <Scalar T>
+Var<T> outer(const Operand<T>& a, const Operand<T>& b, Where where = Where::current()) {
+  return Var<T>(detail::outer(a, b, where));
+}
+
+/// y = x with its axes in the given order;  dx = dy with them put back
+/// Shapes: axis k of y is axis axes[k] of x; every axis is named once
+/// Where the order of the values stays (only axes of one element move), y is a view.
+template <Scalar T>
+Var<T> permute(const Operand<T>& x, const Axes& axes, Where where = Where::current()) {
+  return Var<T>(detail::permute(x, axes, where));
+}
+
+/// y = x^e;  dx = dy * e x^(e-1), de = dy * y ln x, each summed over the axes it was broadcast along
+/// Shapes: y as x and exponent broadcast together
+/// dx is 0 where e is 0, and de is 0 where x is 0 and e >= 0; de is NaN for a negative x.
+template <Scalar T>
+Var<T> pow(const Operand<T>& x, const Operand<T>& exponent, Where where = Where::current()) {
+  return Var<T>(detail::pow(x, exponent, where));
+}
+
+/// y = x^e;  dx = dy * e x^(e-1)
+/// Shapes: y as x
+/// dx is 0 where e is 0, also at x = 0. Records the op pow_scalar.
+template <Scalar T>
+Var<T> pow(const Operand<T>& x, double exponent, Where where = Where::current()) {
+  return Var<T>(detail::pow(x, exponent, where));
+}
+
 /// y = value / x;  dx = -dy * y / x
 /// Shapes: y as x
 template <Scalar T>
 Var<T> rdiv_scalar(const Operand<T>& x, double value, Where where = Where::current()) {
   return Var<T>(detail::rdiv_scalar(x, value, where));
+}
+
+/// y = max(x, 0);  dx = dy where x > 0, else 0
+/// Shapes: y as x
+/// The slope at 0 is 0. A NaN stays NaN in y and passes no gradient.
+template <Scalar T>
+Var<T> relu(const Operand<T>& x, Where where = Where::current()) {
+  return Var<T>(detail::relu(x, where));
+}
+
+/// y = x, its values in the same row-major order;  dx = dy
+/// Shapes: y as given; one extent may be -1, which stands for what is left. The element count stays.
+/// Always a view: nothing is copied, forward or backward.
+template <Scalar T>
+Var<T> reshape(const Operand<T>& x, Ids shape, Where where = Where::current()) {
+  return Var<T>(detail::reshape(x, shape, where));
 }
 
 /// y = f(xg + b_hh + h w_hh^T), f = tanh or relu;  d = dy f' with f' = 1 - y^2 or [y > 0], dxg = d, dh = d w_hh
@@ -135,6 +562,106 @@ Var<T> rsub_scalar(const Operand<T>& x, double value, Where where = Where::curre
   return Var<T>(detail::rsub_scalar(x, value, where));
 }
 
+/// y = x at `index` along the axis;  dx = dy there, 0 elsewhere
+/// Shapes: y as x without `axis`
+/// A negative index counts from the end. Along axis 0 (or behind axes of one element only) y is a view: nothing is copied, forward or backward.
+template <Scalar T>
+Var<T> select(const Operand<T>& x, int axis, std::int64_t index, Where where = Where::current()) {
+  return Var<T>(detail::select(x, axis, index, where));
+}
+
+/// y = 1 / (1 + e^-x);  dx = dy * y * (1 - y)
+/// Shapes: y as x
+template <Scalar T>
+Var<T> sigmoid(const Operand<T>& x, Where where = Where::current()) {
+  return Var<T>(detail::sigmoid(x, where));
+}
+
+/// y = sin x;  dx = dy * cos x
+/// Shapes: y as x
+template <Scalar T>
+Var<T> sin(const Operand<T>& x, Where where = Where::current()) {
+  return Var<T>(detail::sin(x, where));
+}
+
+/// y_i = x_(begin+i) along the axis;  dx = dy in that range, 0 elsewhere
+/// Shapes: y as x, with end - begin elements along `axis`
+/// Negative bounds count from the end; INT64_MAX is the end. A range that is contiguous in memory (axis 0, or only axes of one element before the axis) is a view: nothing is copied, forward or backward.
+template <Scalar T>
+Var<T> slice(const Operand<T>& x, int axis, std::int64_t begin, std::int64_t end = INT64_MAX, Where where = Where::current()) {
+  return Var<T>(detail::slice(x, axis, begin, end, where));
+}
+
+/// d = x - target, y = mean, sum or each of d^2 / (2 beta) where |d| < beta, else |d| - beta / 2; dx = dy * (d / beta where |d| < beta, else sign(d)) (/ n for the mean), dtarget = -dx
+/// Shapes: target as x; y as x for Reduction::none, else a scalar
+/// beta = 0 is the absolute difference, with gradient 0 where x equals target. Shapes must be equal: PyTorch broadcasts here, with a warning.
+template <Scalar T>
+Var<T> smooth_l1(const Operand<T>& x, const Operand<T>& target, double beta = 1, Reduction reduction = Reduction::mean, Where where = Where::current()) {
+  return Var<T>(detail::smooth_l1(x, target, beta, reduction, where));
+}
+
+/// y = exp(x - m) / sum of exp(x - m) along the axis, m the largest x;  dx = y * (dy - sum of dy * y)
+/// Shapes: y as x
+/// NaN where every x along the axis is -inf, as in PyTorch: a fully masked row has no distribution.
+template <Scalar T>
+Var<T> softmax(const Operand<T>& x, int axis = -1, Where where = Where::current()) {
+  return Var<T>(detail::softmax(x, axis, where));
+}
+
+/// y = ln(1 + e^(beta x)) / beta;  dx = dy * sigmoid(beta x)
+/// Shapes: y as x
+/// Exact for every x, without PyTorch's switch to y = x above beta x = 20. beta must be positive.
+template <Scalar T>
+Var<T> softplus(const Operand<T>& x, double beta = 1, Where where = Where::current()) {
+  return Var<T>(detail::softplus(x, beta, where));
+}
+
+/// y_0, y_1, ... = x cut along the axis;  dx = the dy_i one behind the other
+/// Shapes: y_i as x, with split_size elements along `axis`, the last one with what is left
+/// Slices of x: views where slices are. chunk() takes the number of parts instead of their size.
+template <Scalar T>
+std::vector<Var<T>> split(const Operand<T>& x, std::int64_t split_size, int axis = 0, Where where = Where::current()) {
+  return detail::typed<T>(detail::split(x, split_size, axis, where));
+}
+
+/// y_0, y_1, ... = x cut along the axis;  dx = the dy_i one behind the other
+/// Shapes: y_i as x, with sizes[i] elements along `axis`; the sizes add up to its extent
+/// Slices of x: views where slices are.
+template <Scalar T>
+std::vector<Var<T>> split_with_sizes(const Operand<T>& x, Ids sizes, int axis = 0, Where where = Where::current()) {
+  return detail::typed<T>(detail::split_with_sizes(x, sizes, axis, where));
+}
+
+/// y = sqrt(x);  dx = dy / (2 y)
+/// Shapes: y as x
+/// At 0 the slope is infinite, and infinity * 0 = NaN where dy is 0: add a small number first. y is NaN below 0.
+template <Scalar T>
+Var<T> sqrt(const Operand<T>& x, Where where = Where::current()) {
+  return Var<T>(detail::sqrt(x, where));
+}
+
+/// y = x^2;  dx = 2 dy x
+/// Shapes: y as x
+template <Scalar T>
+Var<T> square(const Operand<T>& x, Where where = Where::current()) {
+  return Var<T>(detail::square(x, where));
+}
+
+/// y = x_0, x_1, ... one behind the other along the new axis;  dx_i = the part of dy that x_i became
+/// Shapes: xs of one shape; y has a new axis of extent xs.size() at `axis`, which may be the rank of xs (or -1): last
+template <Scalar T>
+Var<T> stack(std::span<const Var<T>> xs, int axis = 0, Where where = Where::current()) {
+  return Var<T>(detail::stack(detail::handles(xs), axis, where));
+}
+template <Scalar T>
+Var<T> stack(const std::vector<Var<T>>& xs, int axis = 0, Where where = Where::current()) {
+  return Var<T>(detail::stack(detail::handles(std::span<const Var<T>>(xs.begin(), xs.size())), axis, where));
+}
+template <Scalar T>
+Var<T> stack(std::initializer_list<Var<T>> xs, int axis = 0, Where where = Where::current()) {
+  return Var<T>(detail::stack(detail::handles(std::span<const Var<T>>(xs.begin(), xs.size())), axis, where));
+}
+
 /// y = a - b;  da = dy, db = -dy, each summed over the axes it was broadcast along
 /// Shapes: y as a and b broadcast together
 template <Scalar T>
@@ -142,11 +669,43 @@ Var<T> sub(const Operand<T>& a, const Operand<T>& b, Where where = Where::curren
   return Var<T>(detail::sub(a, b, where));
 }
 
+/// y = sum of x over the axes, 0 over an empty extent;  dx = dy, repeated along the axes
+/// Shapes: y as x without the reduced axes, or, with keepdims, with extent 1 there; no axes: all of them
+/// The order of the additions is fixed. In float the error does not grow with the number of terms: blocks of about a hundred are added in float, their sums in double.
+template <Scalar T>
+Var<T> sum(const Operand<T>& x, const Axes& axes = {}, bool keepdims = false, Where where = Where::current()) {
+  return Var<T>(detail::sum(x, axes, keepdims, where));
+}
+
 /// y = tanh(x);  dx = dy * (1 - y^2)
 /// Shapes: y as x
 template <Scalar T>
 Var<T> tanh(const Operand<T>& x, Where where = Where::current()) {
   return Var<T>(detail::tanh(x, where));
+}
+
+/// y = x with the two axes exchanged;  dx = dy with them exchanged back
+/// Shapes: y as x with the extents of the two axes exchanged
+/// Where the order of the values stays (one of the axes and all between have one element), y is a view.
+template <Scalar T>
+Var<T> transpose(const Operand<T>& x, int axis0 = -2, int axis1 = -1, Where where = Where::current()) {
+  return Var<T>(detail::transpose(x, axis0, axis1, where));
+}
+
+/// y = sum of (x - mean)^2 / d over the axes, d = n - 1, or n where not unbiased;  dx = dy * 2 (x - mean) / d
+/// Shapes: y as x without the reduced axes, or, with keepdims, with extent 1 there; no axes: all of them
+/// Arguments in torch.var's order. NaN, in the gradient too, where d is 0: one element (unbiased) or none.
+template <Scalar T>
+Var<T> var(const Operand<T>& x, const Axes& axes = {}, bool unbiased = true, bool keepdims = false, Where where = Where::current()) {
+  return Var<T>(detail::var(x, axes, unbiased, keepdims, where));
+}
+
+/// y = a where condition is not 0, else b;  da = dy where chosen, else 0; db likewise, summed over broadcast axes
+/// Shapes: y as condition, a and b broadcast together
+/// The condition receives no gradient. What is not chosen has no influence, not even a NaN. A NaN condition is true.
+template <Scalar T>
+Var<T> where(const Operand<T>& condition, const Operand<T>& a, const Operand<T>& b, Where where = Where::current()) {
+  return Var<T>(detail::where(condition, a, b, where));
 }
 
 }  // namespace unspool

@@ -17,10 +17,10 @@ namespace detail {
 template <class T>
 struct Update {
   std::int64_t count;
-  std::int64_t step;      // of this parameter, from 1
+  std::int64_t step;  // of this parameter, from 1
   const T* grad;
   T* value;
-  T* const* state;        // the buffers the optimiser asked for
+  T* const* state;  // the buffers the optimiser asked for
 };
 
 }  // namespace detail
@@ -62,7 +62,7 @@ class Optimizer {
 
 struct SGDOptions {
   double lr = 1e-3;
-  double momentum = 0;      ///< of the heavy ball, b = momentum b + (1 - dampening) g; the first b is g
+  double momentum = 0;  ///< of the heavy ball, b = momentum b + (1 - dampening) g; the first b is g
   double dampening = 0;
   double weight_decay = 0;  ///< g += weight_decay w
   bool nesterov = false;    ///< steps along g + momentum b; needs momentum > 0 and dampening 0
@@ -82,11 +82,11 @@ class SGD : public Optimizer<T> {
 
 struct RMSpropOptions {
   double lr = 1e-2;
-  double alpha = 0.99;      ///< of the running mean of g^2
+  double alpha = 0.99;  ///< of the running mean of g^2
   double eps = 1e-8;
   double weight_decay = 0;  ///< g += weight_decay w
   double momentum = 0;
-  bool centered = false;    ///< divides by the running standard deviation (Graves, arXiv:1308.0850)
+  bool centered = false;  ///< divides by the running standard deviation (Graves, arXiv:1308.0850)
 };
 
 /// w -= lr g / (sqrt(v) + eps), v the running mean of g^2 (Tieleman and Hinton, Coursera lecture 6.5, 2012).
@@ -121,8 +121,8 @@ class Adagrad : public Optimizer<T> {
 
 struct AdamOptions {
   double lr = 1e-3;
-  double beta1 = 0.9;       ///< of the running mean m of g
-  double beta2 = 0.999;     ///< of the running mean v of g^2
+  double beta1 = 0.9;    ///< of the running mean m of g
+  double beta2 = 0.999;  ///< of the running mean v of g^2
   double eps = 1e-8;
   double weight_decay = 0;  ///< g += weight_decay w
 };

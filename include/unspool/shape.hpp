@@ -20,6 +20,14 @@ class UNSPOOL_API Shape {
   Shape(std::initializer_list<std::int64_t> extents) : Shape(std::span(extents.begin(), extents.size())) {}
   explicit Shape(std::span<const std::int64_t> extents);
 
+  /// Extents that are known to be valid, those of a recorded value: no checks, no divisions.
+  static Shape trusted(const std::int64_t* extents, int rank) noexcept {
+    Shape s;
+    s.rank_ = rank;
+    for (int axis = 0; axis < rank; ++axis) s.size_ *= s.extents_[axis] = extents[axis];
+    return s;
+  }
+
   int rank() const noexcept { return rank_; }
   /// Product of the extents; 1 for a scalar.
   std::int64_t size() const noexcept { return size_; }
@@ -28,7 +36,7 @@ class UNSPOOL_API Shape {
   std::int64_t operator[](int axis) const;
   std::span<const std::int64_t> extents() const noexcept { return {extents_, static_cast<std::size_t>(rank_)}; }
 
-  friend bool operator==(const Shape& a, const Shape& b) noexcept;
+  friend UNSPOOL_API bool operator==(const Shape& a, const Shape& b) noexcept;
 
   /// "[32,64]"; "[]" for a scalar.
   std::string to_string() const;

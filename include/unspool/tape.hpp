@@ -20,7 +20,7 @@ template <Scalar T>
 class Parameter;
 template <Scalar T>
 class Tape;
-template <Scalar T>
+template <Scalar T = float>
 class Var;
 
 /// Where in the caller's source an op was recorded; every op takes one as its last, defaulted argument.
@@ -166,8 +166,9 @@ struct TapeStats {
   std::int64_t deferred_entries = 0;     ///< steps' contributions that went into them
 };
 
-/// A position to rewind to.
+/// A position to rewind to, on the tape it was taken from.
 struct Mark {
+  const detail::TapeCore* tape = nullptr;
   std::uint32_t nodes = 0;
   std::uint32_t generation = 0;
   std::uint32_t contexts = 0;
@@ -178,8 +179,8 @@ struct Mark {
 /// Restores the tape's previous step or scope when it goes out of scope.
 class UNSPOOL_API LabelGuard {
  public:
-  LabelGuard(detail::TapeCore* tape, std::uint32_t previous, std::uint32_t generation) noexcept
-      : tape_(tape), previous_(previous), generation_(generation) {}
+  LabelGuard(detail::TapeCore* tape, std::uint32_t previous, std::uint32_t recording) noexcept
+      : tape_(tape), previous_(previous), recording_(recording) {}
   LabelGuard(const LabelGuard&) = delete;
   LabelGuard& operator=(const LabelGuard&) = delete;
   ~LabelGuard();
@@ -187,7 +188,7 @@ class UNSPOOL_API LabelGuard {
  private:
   detail::TapeCore* tape_;
   std::uint32_t previous_;
-  std::uint32_t generation_;
+  std::uint32_t recording_;
 };
 
 namespace detail {
@@ -210,9 +211,13 @@ UNSPOOL_API void reseed(TapeCore& tape, std::uint64_t seed);
 UNSPOOL_API void set_watch(TapeCore& tape, Watch watch);
 UNSPOOL_API std::string first_nonfinite(const TapeCore& tape);
 
-/// Specialised by unspool/xtensor.hpp so that tape.input() takes any xtensor expression.
+/// Specialised by unspool/xtensor.hpp: how another library's array or expression is read. pass<T>(e, f) returns
+/// f(Shape, std::span<const T>), called with the values in row-major order, which live until then.
 template <class E>
 struct InputBridge;
+
+template <class E>
+concept Bridged = requires { sizeof(InputBridge<E>); };
 
 }  // namespace detail
 
@@ -232,16 +237,19 @@ class Tape {
   }
   Var<T> input(const Tensor<T>& x, Where where = Where::current()) { return leaf(x.shape(), x.values(), false, where); }
   /// Any type that a bridge header (unspool/xtensor.hpp) describes.
-  template <class E>
-    requires requires(const E& e) { detail::InputBridge<E>::tensor(e); }
+  template <detail::Bridged E>
   Var<T> input(const E& expression, Where where = Where::current()) {
-    return input(detail::InputBridge<E>::template tensor_as<T>(expression), where);
+    return bridged(expression, false, where);
   }
   /// An input whose gradient is wanted: read it with Var::grad() after backward().
   Var<T> variable(const Shape& shape, std::span<const T> values, Where where = Where::current()) {
     return leaf(shape, values, true, where);
   }
   Var<T> variable(const Tensor<T>& x, Where where = Where::current()) { return leaf(x.shape(), x.values(), true, where); }
+  template <detail::Bridged E>
+  Var<T> variable(const E& expression, Where where = Where::current()) {
+    return bridged(expression, true, where);
+  }
 
   Var<T> full(const Shape& shape, double value, Where where = Where::current()) {
     return Var<T>(detail::record_constant(*core_, shape, value, where));
@@ -260,7 +268,8 @@ class Tape {
   [[nodiscard]] LabelGuard scope(std::string_view name) { return detail::enter_scope(*core_, name); }
 
   /// Walks back from a one-element loss and adds d(loss)/d(parameter) to every parameter's gradient. A recording is
-  /// walked once. Throws not_scalar, no_gradient, backward_twice, parameter_changed; nothing is changed then.
+  /// walked once. Throws not_scalar, no_gradient, backward_twice, parameter_changed; nothing is changed then. Throws
+  /// nonfinite (watch) and out_of_memory in the middle: parameter gradients then hold a part of the sum.
   void backward(const Var<T>& loss, Where where = Where::current()) {
     detail::run_backward(*core_, loss, nullptr, 1, where);
   }
@@ -268,13 +277,14 @@ class Tape {
   void backward(const Var<T>& value, std::span<const T> seed, Where where = Where::current()) {
     detail::run_backward(*core_, value, seed.data(), static_cast<std::int64_t>(seed.size()), where);
   }
-  /// Keeps an inner value's gradient for Var::grad() instead of returning its memory to the pool.
+  /// Keeps an inner value's gradient for Var::grad() instead of returning its memory to the pool. To be called before
+  /// backward(). Throws no_gradient for a value that was walked already.
   void keep_grad(const Var<T>& x) { detail::keep_gradient(*core_, x); }
 
   /// Forgets every node in O(1) and keeps the memory. Handles become stale.
   void reset() { detail::reset(*core_); }
   Mark mark() const { return detail::mark(*core_); }
-  /// Forgets what was recorded since the mark. Throws stale_handle for a mark of an earlier recording.
+  /// Forgets what was recorded since the mark. Throws stale_handle for a mark of an earlier recording, wrong_tape.
   void rewind(const Mark& mark) { detail::rewind(*core_, mark); }
 
   TapeStats stats() const { return detail::stats(*core_); }
@@ -288,6 +298,11 @@ class Tape {
 
  private:
   Var<T> leaf(const Shape& shape, std::span<const T> values, bool variable, Where where);
+  template <class E>
+  Var<T> bridged(const E& expression, bool variable, Where where) {
+    return detail::InputBridge<E>::template pass<T>(
+        expression, [&](const Shape& shape, std::span<const T> values) { return leaf(shape, values, variable, where); });
+  }
 
   detail::TapeCore* core_;
 };

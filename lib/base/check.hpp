@@ -1,7 +1,7 @@
 // The one way to reject bad input: require(condition, code, op, format, values...).
 #pragma once
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include "unspool/error.hpp"
 

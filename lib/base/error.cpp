@@ -1,6 +1,6 @@
 #include "unspool/error.hpp"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 namespace unspool {
 namespace {

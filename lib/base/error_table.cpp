@@ -26,6 +26,7 @@ std::string_view error_name(ErrorCode code) noexcept {
     case ErrorCode::weight_mismatch: return "weight_mismatch";
     case ErrorCode::empty_sequence: return "empty_sequence";
     case ErrorCode::verify_failed: return "verify_failed";
+    case ErrorCode::gradient_mismatch: return "gradient_mismatch";
   }
   return "";
 }
@@ -53,6 +54,7 @@ std::string_view error_cause(ErrorCode code) noexcept {
     case ErrorCode::weight_mismatch: return "A weight file and the parameters do not agree: missing, unused or misshapen tensors.";
     case ErrorCode::empty_sequence: return "A sequence of no steps was given where at least one is needed.";
     case ErrorCode::verify_failed: return "A graph does not pass its own rules: a node's inputs come after it, or its shape is not what its op infers.";
+    case ErrorCode::gradient_mismatch: return "check_gradients() found a gradient that numeric differences do not confirm.";
   }
   return "";
 }
@@ -80,6 +82,7 @@ std::string_view error_remedy(ErrorCode code) noexcept {
     case ErrorCode::weight_mismatch: return "The message lists every one; nothing was loaded.";
     case ErrorCode::empty_sequence: return "Skip empty sequences, or use the form that defines the result for T = 0.";
     case ErrorCode::verify_failed: return "The file was edited or written by another version; capture it again.";
+    case ErrorCode::gradient_mismatch: return "Look at the backward function of the op that the entry depends on; at a kink (relu at 0, a tie of max) move the point.";
   }
   return "";
 }

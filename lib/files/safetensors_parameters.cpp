@@ -35,7 +35,7 @@ class MismatchReport {
   }
 
  private:
-  static constexpr std::size_t longest = 250'000;
+  static constexpr std::size_t longest = 65'536;
   std::string text_;
   std::string_view heading_;
   std::size_t left_out_ = 0;

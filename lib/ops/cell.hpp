@@ -14,8 +14,8 @@ inline void check_cell(const InferArgs& a, int gates, int weight) {
   reject_unless(a, h.rank() == 2, ErrorCode::shape_mismatch, "h must be [B,H]; given {}", h.to_string());
   const std::int64_t B = h[0], H = h[1];
   const auto expect = [&](int operand, const char* name, const Shape& wanted) {
-    reject_unless(a, a.shape(operand) == wanted, ErrorCode::shape_mismatch, "{} must be {} where h is {}; given {}", name,
-                  wanted.to_string(), h.to_string(), a.shape(operand).to_string());
+    reject_unless(a, a.shape(operand) == wanted, ErrorCode::shape_mismatch, "{} must be {} where h is {}; given {}",
+                  name, wanted.to_string(), h.to_string(), a.shape(operand).to_string());
   };
   expect(0, "xg", {B, gates * H});
   if (weight == 3) expect(2, "c", {B, H});

@@ -1,7 +1,8 @@
 // op:    Var clamp(const Var& x, double min, double max)
 // shape: y as x
 // math:  y = min(max(x, min), max);  dx = dy where min <= x <= max, else 0
-// note:  The slope at both bounds is 1. An infinite bound leaves that side open. A NaN stays NaN and passes no gradient.
+// note:  The slope at both bounds is 1. An infinite bound leaves that side open. A NaN stays NaN and passes
+//        no gradient.
 #include "ops/op.hpp"
 
 namespace unspool {

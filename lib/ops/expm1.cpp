@@ -12,8 +12,8 @@ struct Expm1 {
   static void forward(const ForwardArgs<T>& a) {
     kernels::kernel_table<T>().expm1(a.y().size, a.x(0).data, a.y().data);
   }
-  // Far below 0, y rounds to -1 and the slope to 0 (in double beyond -37, true value below 1e-16). Accepted, as for
-  // tanh.
+  // Far below 0, y rounds to -1 and the slope to 0 (in double beyond -37, true value below 1e-16). Accepted,
+  // as for tanh.
   template <class T>
   static void backward(const BackwardArgs<T>& a) {
     a.dx(0).add_map(a.dy(), a.y(), [](T dy, T y) { return dy * (y + T{1}); });

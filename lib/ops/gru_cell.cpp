@@ -1,7 +1,8 @@
 // op:    Var gru_cell(const Var& xg, const Var& h, const Var& w_hh, const Var& b_hh)
 // shape: xg [B,3H] (x W_ih^T + b_ih, blocks r, z, n), h [B,H], w_hh [3H,H], b_hh [3H]; y [B,H]
 // math:  hg = b_hh + h w_hh^T;  r, z = sigmoid(xg + hg), n = tanh(xg_n + r hg_n), y = (1 - z) n + z h;
-//        dn = dy (1 - z)(1 - n^2), dz = dy (h - n) z (1 - z), dr = dn hg_n r (1 - r), d(hg_n) = dn r, dh has dy z besides
+//        dn = dy (1 - z)(1 - n^2), dz = dy (h - n) z (1 - z), dr = dn hg_n r (1 - r), d(hg_n) = dn r, dh has dy z
+//        besides
 // note:  Cho et al., EMNLP 2014, with the reset gate after the product, as PyTorch and cuDNN have it.
 #include "ops/cell.hpp"
 

@@ -48,12 +48,12 @@ struct LstmCell {
 
 }  // namespace
 
-constinit const OpRule lstm_cell_rule =
-    make_rule<LstmCell>({.name = "lstm_cell",
-                         .arity = 5,
-                         .reads = Reads::both,
-                         .samples = "[3,8] [3,2] [3,2] [8,2] [8]; [1,4] [1,1] [1,1] [4,1] [4];"
-                                    "[2,20] [2,5] [2,5] [20,5] [20]; [0,8] [0,2] [0,2] [8,2] [8]; [2,0] [2,0] [2,0] [0,0] [0]"});
+constinit const OpRule lstm_cell_rule = make_rule<LstmCell>(
+    {.name = "lstm_cell",
+     .arity = 5,
+     .reads = Reads::both,
+     .samples = "[3,8] [3,2] [3,2] [8,2] [8]; [1,4] [1,1] [1,1] [4,1] [4];"
+                "[2,20] [2,5] [2,5] [20,5] [20]; [0,8] [0,2] [0,2] [8,2] [8]; [2,0] [2,0] [2,0] [0,0] [0]"});
 
 Handle detail::lstm_cell(const Handle& xg, const Handle& h, const Handle& c, const Handle& w_hh, const Handle& b_hh,
                          Where where) {

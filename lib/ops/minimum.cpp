@@ -1,17 +1,14 @@
 // op:    Var minimum(const Var& a, const Var& b)
 // shape: y as a and b broadcast together
-// math:  y = min(a, b);  da = dy where a < b, db = dy where b < a, half each where they are equal, summed over broadcast axes
-// note:  NaN where either is NaN; both then receive dy.
+// math:  y = min(a, b);  da = dy where a < b, half of dy where they are equal, else 0; db likewise
+// note:  NaN where either is NaN; both then receive dy. Gradients are summed over the axes they were broadcast along.
 #include "ops/op.hpp"
 
 namespace unspool {
 namespace {
 
 // What an element receives of dy, given its own value and the other operand's.
-template <class T>
-T share(T dy, T own, T other) {
-  return own == other ? dy / 2 : own > other ? T{0} : dy;
-}
+constexpr auto share = []<class T>(T dy, T own, T other) { return own == other ? dy / 2 : own > other ? T{0} : dy; };
 
 struct Minimum {
   static Shape infer(const InferArgs& a) { return broadcast_shape(a, 0, 1); }
@@ -25,8 +22,8 @@ struct Minimum {
   }
   template <class T>
   static void backward(const BackwardArgs<T>& a) {
-    a.dx(0).add_map(a.dy(), a.x(0), a.x(1), share<T>);
-    a.dx(1).add_map(a.dy(), a.x(1), a.x(0), share<T>);
+    a.dx(0).add_map(a.dy(), a.x(0), a.x(1), share);
+    a.dx(1).add_map(a.dy(), a.x(1), a.x(0), share);
   }
 };
 

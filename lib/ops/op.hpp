@@ -2,7 +2,7 @@
 #pragma once
 
 #include <cmath>
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include "ops/op_rules.hpp"
 #include "tensor/gemm.hpp"

@@ -19,9 +19,8 @@ struct Pow {
     a.dx(0).add_map(a.dy(), a.x(0), a.x(1),
                     [](T dy, T x, T e) { return e == T{0} ? T{0} : dy * (e * std::pow(x, e - T{1})); });
     if (!a.needs(1)) return;
-    a.dx(1).add_map(a.dy(), a.x(0), a.x(1), [](T dy, T x, T e) {
-      return x == T{0} && e >= T{0} ? T{0} : dy * (std::pow(x, e) * std::log(x));
-    });
+    a.dx(1).add_map(a.dy(), a.x(0), a.x(1),
+                    [](T dy, T x, T e) { return x == T{0} && e >= T{0} ? T{0} : dy * (std::pow(x, e) * std::log(x)); });
   }
 };
 
@@ -34,6 +33,8 @@ constinit const OpRule pow_rule = make_rule<Pow>(
      .samples = "[3,4] in 0.3..2 [3,4]; [3,4] in 0.3..2 [4]; [2,1,3] in 0.3..2 [4,1]; [] in 0.3..2 [2,2];"
                 "[1] in 0.3..2 [] in 3..4; [0,3] in 0.3..2 [3]; [2,2] in -2..-0.3 [2,2]! in 3..3"});
 
-Handle detail::pow(const Handle& x, const Handle& exponent, Where where) { return record(pow_rule, {x, exponent}, where); }
+Handle detail::pow(const Handle& x, const Handle& exponent, Where where) {
+  return record(pow_rule, {x, exponent}, where);
+}
 
 }  // namespace unspool

@@ -42,17 +42,18 @@ struct RnnCell {
 }  // namespace
 
 // The relu samples keep clear of the kink: the sum of xg, h w_hh^T and b_hh is positive, or negative, throughout.
-constinit const OpRule rnn_cell_rule =
-    make_rule<RnnCell>({.name = "rnn_cell",
-                        .arity = 4,
-                        .reads = Reads::both,
-                        .attrs = "relu:bool",
-                        .samples = "[3,2] [3,2] [2,2] [2] relu=0; [1,1] [1,1] [1,1] [1] relu=0; [2,5] [2,5] [5,5] [5] relu=0;"
-                                   "[3,2] in 1..2 [3,2] in 0..1 [2,2] in 0..1 [2] in 0..1 relu=1;"
-                                   "[3,2] in -2..-1 [3,2] in 0..1 [2,2] in -1..0 [2] in -1..0 relu=1;"
-                                   "[0,2] [0,2] [2,2] [2] relu=0; [2,0] [2,0] [0,0] [0] relu=1"});
+constinit const OpRule rnn_cell_rule = make_rule<RnnCell>(
+    {.name = "rnn_cell",
+     .arity = 4,
+     .reads = Reads::both,
+     .attrs = "relu:bool",
+     .samples = "[3,2] [3,2] [2,2] [2] relu=0; [1,1] [1,1] [1,1] [1] relu=0; [2,5] [2,5] [5,5] [5] relu=0;"
+                "[3,2] in 1..2 [3,2] in 0..1 [2,2] in 0..1 [2] in 0..1 relu=1;"
+                "[3,2] in -2..-1 [3,2] in 0..1 [2,2] in -1..0 [2] in -1..0 relu=1;"
+                "[0,2] [0,2] [2,2] [2] relu=0; [2,0] [2,0] [0,0] [0] relu=1"});
 
-Handle detail::rnn_cell(const Handle& xg, const Handle& h, const Handle& w_hh, const Handle& b_hh, bool relu, Where where) {
+Handle detail::rnn_cell(const Handle& xg, const Handle& h, const Handle& w_hh, const Handle& b_hh, bool relu,
+                        Where where) {
   return record(rnn_cell_rule, {xg, h, w_hh, b_hh}, Attrs(relu), where);
 }
 

@@ -10,8 +10,8 @@ namespace {
 struct Softplus {
   static Shape infer(const InferArgs& a) {
     const double beta = a.real(0);
-    reject_unless(a, beta > 0 && std::isfinite(beta), ErrorCode::bad_argument, "beta must be positive and finite; given {}",
-                  beta);
+    reject_unless(a, beta > 0 && std::isfinite(beta), ErrorCode::bad_argument,
+                  "beta must be positive and finite; given {}", beta);
     return a.shape(0);
   }
   template <class T>
@@ -23,7 +23,8 @@ struct Softplus {
     if (beta == T{1}) return kernel.softplus(n, a.x(0).data, y);
     map(a.x(0), a.y(), [beta](T x) { return beta * x; });
     kernel.softplus(n, y, y);
-    map<T>(a.y(), a.y(), [beta](T v) { return v / beta; });
+    // Where beta x overflowed, y = x to the last digit.
+    map<T>(a.x(0), a.y(), a.y(), [beta](T x, T v) { return std::isinf(v) ? x : v / beta; });
   }
   template <class T>
   static void backward(const BackwardArgs<T>& a) {

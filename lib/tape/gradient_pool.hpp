@@ -34,7 +34,7 @@ class GradientPool {
   void reset() noexcept {
     free_.fill(nullptr);
     arena_.rewind({});
-    live_bytes_ = 0;
+    live_bytes_ = peak_bytes_ = 0;
   }
   void release() noexcept {
     reset();

@@ -8,6 +8,13 @@ void Labels::push(Context context) {
   current_ = count() - 1;
 }
 
+void Labels::release() noexcept {
+  current_ = 0;
+  rewind(0);
+  paths_.resize(1);
+  index_.clear();
+}
+
 void Labels::enter_scope(std::string_view name) {
   const Context here = contexts_[current_];
   scratch_ = paths_[here.scope];

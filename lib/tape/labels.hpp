@@ -1,6 +1,7 @@
 // Labels: the (scope, step) contexts in which nodes are recorded, and the interned scope paths.
 #pragma once
 
+#include <algorithm>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -26,11 +27,14 @@ class Labels {
   const Context& context(std::uint32_t index) const { return contexts_[index]; }
   const std::string& scope_path(std::uint32_t scope) const { return paths_[scope]; }
   std::uint32_t count() const noexcept { return static_cast<std::uint32_t>(contexts_.size()); }
-  /// Forgets contexts from `count` on; scope paths stay, so that a warm tape interns nothing.
+  /// Forgets contexts from `count` on, except those that living guards still refer to, none of which lies after the
+  /// current one. Scope paths stay, so that a warm tape interns nothing.
   void rewind(std::uint32_t count) noexcept {
-    contexts_.resize(count < 1 ? 1 : count);
-    set_current(current_);
+    const std::uint32_t kept = std::max(count, current_ + 1);
+    if (kept < contexts_.size()) contexts_.erase(contexts_.begin() + kept, contexts_.end());
   }
+  /// Forgets everything and gives the memory back, all but what the first context needs. Allocates nothing.
+  void release() noexcept;
 
  private:
   void push(Context context);

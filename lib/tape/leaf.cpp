@@ -47,9 +47,11 @@ Handle record_constant(TapeCore& tape, const Shape& shape, double value, Where w
   return leaf;
 }
 
-Handle record_parameter(TapeCore& tape, ParameterCore& parameter, Where where) {
+Handle record_parameter(TapeCore& tape, ParameterCore& parameter, Where where) try {
   const std::uint32_t leaf = tape.parameter_leaf(parameter, where);
   return {&tape, leaf, tape.node(leaf).generation};
+} catch (const std::bad_alloc&) {
+  fail(ErrorCode::out_of_memory, "parameter", "memory for the leaf of {} could not be had", parameter.name);
 }
 
 void fail_leaf_size(const Shape& shape, std::size_t given) {
@@ -65,9 +67,9 @@ TapeCore::LeafSlot& TapeCore::leaf_slot(const ParameterCore* parameter) {
 }
 
 void TapeCore::index_leaves() {
-  if (leaf_slots_.size() < 2 * leaves_.size() + 2) leaf_slots_.resize(std::max<std::size_t>(64, 4 * leaves_.size()));
   // A power of two, for the mask.
-  leaf_slots_.resize(std::bit_ceil(leaf_slots_.size()));
+  if (leaf_slots_.size() < 2 * leaves_.size() + 2)
+    leaf_slots_.resize(std::bit_ceil(std::max<std::size_t>(64, 4 * leaves_.size())));
   ++leaf_stamp_;
   for (std::uint32_t i = 0; i < leaves_.size(); ++i)
     leaf_slot(leaves_[i].parameter.get()) = {leaves_[i].parameter.get(), leaf_stamp_, i};

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include "base/check.hpp"
 #include "tape/parameter_core.hpp"
@@ -60,11 +60,14 @@ std::uint64_t stream_of(std::string_view name) {
 template <Scalar T>
 Parameter<T>& ParameterSet<T>::add(std::string name, const Shape& shape, const Init& init) {
   detail::require(find(name) == nullptr, ErrorCode::duplicate_name, "parameter", "there is already one named \"{}\"", name);
-  const std::uint64_t stream = detail::stream_of(name);
-  auto core = detail::make_parameter(scalar_type<T>, std::move(name), shape);
-  detail::initialize_parameter(*core, init, Random(seed_, stream));
-  parameters_.push_back(std::make_unique<Parameter<T>>(std::move(core)));
-  return *parameters_.back();
+  try {
+    auto core = detail::make_parameter(scalar_type<T>, name, shape);
+    detail::initialize_parameter(*core, init, Random(seed_, detail::stream_of(name)));
+    parameters_.push_back(std::make_unique<Parameter<T>>(std::move(core)));
+    return *parameters_.back();
+  } catch (const std::bad_alloc&) {
+    detail::fail(ErrorCode::out_of_memory, "parameter", "memory for {} {} could not be had", name, shape.to_string());
+  }
 }
 
 template <Scalar T>

@@ -2,7 +2,7 @@
 // point leaves the tape as it was.
 #include <algorithm>
 #include <cstring>
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include "base/check.hpp"
 #include "tape/tape_core.hpp"
@@ -12,6 +12,7 @@ namespace {
 
 
 TapeCore& tape_of(std::span<const Handle> inputs, const char* op) {
+  require(!inputs.empty(), ErrorCode::bad_argument, op, "needs at least one operand; given none");
   for (const Handle& input : inputs)
     if (TapeCore* tape = input.tape()) return *tape;
   for (const Handle& input : inputs)
@@ -66,7 +67,7 @@ const std::int64_t* TapeCore::store_attrs(const Attrs& attrs) {
 
 Handle TapeCore::record(const OpRule& rule, std::span<const Handle> inputs, const Attrs& attrs, Where where) {
   const char* op = rule.info.name;
-  require(!inputs.empty() && (rule.info.arity < 0 || static_cast<int>(inputs.size()) == rule.info.arity),
+  require(rule.info.arity < 0 || static_cast<int>(inputs.size()) == rule.info.arity,
           ErrorCode::bad_argument, op, "needs {} operands; given {}", rule.info.arity, inputs.size());
   Mark start = mark();
   std::size_t leaves = leaves_.size();
@@ -80,8 +81,6 @@ Handle TapeCore::record(const OpRule& rule, std::span<const Handle> inputs, cons
       const Node& operand = nodes_[into[i]];
       node.flags |= operand.flags & (flag::needs_grad | flag::severed);
     }
-    if (node.has(flag::needs_grad) && rule.backward[static_cast<int>(type_)] == nullptr && rule.view == nullptr)
-      node.flags = static_cast<std::uint16_t>((node.flags & ~flag::needs_grad) | flag::severed);
     node.attrs = store_attrs(attrs);
 
     Call call{this, &rule, node.inputs(), node.arity, node_count(), node.attrs, node.attr_count(), where};
@@ -92,11 +91,14 @@ Handle TapeCore::record(const OpRule& rule, std::span<const Handle> inputs, cons
     node.rank = static_cast<std::uint8_t>(shape.rank());
     const bool same = first.rank == node.rank && std::equal(shape.extents().begin(), shape.extents().end(), first.extents);
     node.extents = same ? first.extents : store_extents(shape);
-    if (rule.view != nullptr) {
-      node.flags |= flag::view;
-      node.pair[1] = first.has(flag::view) ? first.pair[1] : node.pair[0];  // whose value this lies in
-      node.value = static_cast<std::byte*>(first.value) + rule.view(InferArgs(call)) * bytes_each();
+    const std::int64_t offset = rule.view == nullptr ? -1 : rule.view(InferArgs(call));
+    if (offset >= 0) {
+      node.flags |= flag::view | (options_.keep_gradient_norms ? flag::own_grad : 0);
+      node.pair[1] = gradient_owner(node.pair[0]);
+      node.value = static_cast<std::byte*>(first.value) + offset * bytes_each();
     } else {
+      if (node.has(flag::needs_grad) && rule.backward[static_cast<int>(type_)] == nullptr)
+        node.flags = static_cast<std::uint16_t>((node.flags & ~flag::needs_grad) | flag::severed);
       const std::int64_t saved = rule.saved == nullptr ? 0 : rule.saved(InferArgs(call), shape);
       const std::int64_t value_bytes = shape.size() * bytes_each();
       node.value = arena_.allocate(saved == 0 ? value_bytes : round_up(value_bytes, 64) + saved * bytes_each());
@@ -105,7 +107,7 @@ Handle TapeCore::record(const OpRule& rule, std::span<const Handle> inputs, cons
     // The operand list may have moved with the vector where it is stored inline.
     const Node& kept = nodes_.back();
     call.inputs = kept.inputs();
-    if (rule.view == nullptr) compute(call.node, call);
+    if (!kept.has(flag::view)) compute(call.node, call);
     return {this, call.node, generation_};
   } catch (...) {
     release_temporaries();
@@ -127,31 +129,30 @@ Handle TapeCore::record(const OpRule& rule, std::span<const Handle> inputs, cons
 void TapeCore::compute(std::uint32_t index, const Call& call) {
   call.rule->forward[static_cast<int>(type_)](call);
   if (!temporaries_.empty()) release_temporaries();
-  if (options_.watch == Watch::off || !first_nonfinite_.empty()) return;
-  if (has_nonfinite(type_, nodes_[index].value, nodes_[index].size())) report_nonfinite("forward", index);
+  if (watching() && has_nonfinite(type_, nodes_[index].value, nodes_[index].size())) report_nonfinite("forward", index);
 }
 
 void TapeCore::report_nonfinite(const char* direction, std::uint32_t index) {
   const Node& node = nodes_[index];
   const std::string where = where_text(node.context, node.where, index);
-  first_nonfinite_ = fmt::format("{} of {}: first NaN or infinity; {}", direction, node.rule->info.name, where);
+  if (first_nonfinite_.empty())
+    first_nonfinite_ = fmt::format("{} of {}: first NaN or infinity; {}", direction, node.rule->info.name, where);
   if (options_.watch == Watch::raise)
     throw Error(ErrorCode::nonfinite, node.rule->info.name,
                 fmt::format("the {} pass gave the first NaN or infinity", direction), where);
 }
 
 void* TapeCore::temporary(std::int64_t bytes) {
-  temporaries_.reserve(temporaries_.size() + 1);
+  if (temporaries_.size() == temporaries_.capacity()) temporaries_.reserve(2 * temporaries_.size() + 8);
   void* buffer = pool_.take(bytes);
   temporaries_.push_back({buffer, bytes, false});
   return buffer;
 }
 
-void TapeCore::release_temporaries() {
-  std::erase_if(temporaries_, [&](const Temporary& t) {
+void TapeCore::release_temporaries() noexcept {
+  for (const Temporary& t : temporaries_)
     if (!t.held) pool_.give_back(t.buffer, t.bytes);
-    return !t.held;
-  });
+  temporaries_.clear();
 }
 
 Handle record(const OpRule& rule, std::span<const Handle> inputs, const Attrs& attrs, Where where) {
@@ -160,8 +161,10 @@ Handle record(const OpRule& rule, std::span<const Handle> inputs, const Attrs& a
 
 void fail_call(const Call& call, ErrorCode code, std::string_view what) {
   std::string shapes;
-  for (std::uint32_t i = 0; i < call.arity; ++i)
+  const std::uint32_t shown = std::min(call.arity, 8u);
+  for (std::uint32_t i = 0; i < shown; ++i)
     shapes += fmt::format("{}{}", i == 0 ? "" : ", ", call.tape->node(call.inputs[i]).shape().to_string());
+  if (call.arity > shown) shapes += fmt::format(", ... ({} in all)", call.arity);
   throw Error(code, call.rule->info.name, fmt::format("{}; operands {}", what, shapes),
               call.tape->where_text(call.tape->labels().current(), call.where, call.node));
 }

@@ -1,7 +1,7 @@
 // Life of a tape, positions and labels. Recording is in record.cpp, the walk in backward.cpp.
 #include "tape/tape_core.hpp"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 #include <mutex>
 
 #include "base/check.hpp"
@@ -22,6 +22,12 @@ CoreStore& core_store() {
   return *store;
 }
 
+// `v = {}` would keep the capacity: it is an assignment from an empty list.
+template <class T>
+void give_up(std::vector<T>& v) noexcept {
+  std::vector<T>().swap(v);
+}
+
 std::string_view file_name(const char* path) {
   const std::string_view all = path;
   const std::size_t slash = all.find_last_of('/');
@@ -30,7 +36,7 @@ std::string_view file_name(const char* path) {
 
 }  // namespace
 
-TapeCore* make_tape(ScalarType type, const TapeOptions& options) {
+TapeCore* make_tape(ScalarType type, const TapeOptions& options) try {
   CoreStore& store = core_store();
   TapeCore* core = nullptr;
   {
@@ -46,6 +52,8 @@ TapeCore* make_tape(ScalarType type, const TapeOptions& options) {
   }
   core->open(type, options);
   return core;
+} catch (const std::bad_alloc&) {
+  fail(ErrorCode::out_of_memory, "tape", "memory for a tape could not be had");
 }
 
 void drop_tape(TapeCore* tape) noexcept {
@@ -61,52 +69,65 @@ void TapeCore::open(ScalarType type, const TapeOptions& options) {
   draws_ = 0;
 }
 
+// Nothing here may allocate: a tape is also destroyed while an out_of_memory error is on its way.
 void TapeCore::close() noexcept {
   reset();
-  nodes_ = {};
-  grads_ = {};
-  norms_ = {};
-  held_ = {};
+  give_up(nodes_);
+  give_up(grads_);
+  give_up(norms_);
+  give_up(held_);
+  give_up(held_nodes_);
+  give_up(temporaries_);
+  give_up(held_temporaries_);
+  give_up(unwritten_);
+  give_up(reached_);
+  give_up(leaves_);
+  give_up(leaf_slots_);
   arena_.release();
   pool_.release();
   workspace_.release();
-  labels_ = {};
-  deferred_ = {};
+  labels_.release();
+  deferred_ = Deferred();
 }
 
 void TapeCore::reset() {
-  ++generation_;
+  recording_ = ++generation_;
   nodes_.clear();
   grads_.clear();
   norms_.clear();
   held_.clear();
   held_nodes_.clear();
   temporaries_.clear();
+  held_temporaries_.clear();
+  unwritten_.clear();
   arena_.rewind({});
   pool_.reset();
-  labels_.rewind(0);
   labels_.set_current(0);
+  labels_.rewind(0);
   leaves_.clear();
   ++leaf_stamp_;
   walked_end_ = 0;
   visits_ = 0;
   deferred_.clear();
+  deferred_.restart_counts();
   first_nonfinite_.clear();
 }
 
 Mark TapeCore::mark() const {
   const Arena::Position at = arena_.position();
-  return {node_count(), generation_, labels_.count(), at.chunk, at.offset};
+  return {this, node_count(), generation_, labels_.count(), at.chunk, at.offset};
 }
 
 void TapeCore::rewind(const Mark& mark) {
+  require(mark.tape == this, ErrorCode::wrong_tape, "rewind", "the mark must be of this tape; it is of {}",
+          mark.tape == nullptr ? "none" : "another");
   // Nodes before the mark must be the ones it was taken after: same recording, not rewound below since.
-  const bool valid = mark.nodes <= node_count() && mark.generation <= generation_ &&
-                     (mark.nodes == 0 || nodes_[mark.nodes - 1].generation <= mark.generation) && mark.contexts >= 1;
+  const bool valid = mark.nodes <= node_count() && mark.generation >= recording_ &&
+                     (mark.nodes == 0 || nodes_[mark.nodes - 1].generation <= mark.generation);
   require(valid, ErrorCode::stale_handle, "rewind", "the mark must be of this recording; it has {} nodes, the tape {}",
           mark.nodes, node_count());
   for (std::uint32_t i = mark.nodes; i < grads_.size(); ++i)
-    if (grads_[i] != nullptr && nodes_[i].has(flag::keep_grad) && !nodes_[i].has(flag::view)) give_back(i);
+    if (grads_[i] != nullptr && nodes_[i].has(flag::keep_grad)) give_back(i);
   if (grads_.size() > mark.nodes) grads_.resize(mark.nodes);
   if (norms_.size() > mark.nodes) norms_.resize(mark.nodes);
   nodes_.resize(mark.nodes);
@@ -141,17 +162,21 @@ TapeStats TapeCore::stats() const {
   return s;
 }
 
-LabelGuard enter_step(TapeCore& tape, std::int64_t step) {
+LabelGuard enter_step(TapeCore& tape, std::int64_t step) try {
   require(step >= 0, ErrorCode::bad_argument, "step", "a step must not be negative; given {}", step);
   const std::uint32_t previous = tape.labels().current();
   tape.labels().enter_step(step);
-  return {&tape, previous, tape.generation()};
+  return {&tape, previous, tape.recording()};
+} catch (const std::bad_alloc&) {
+  fail(ErrorCode::out_of_memory, "step", "memory for the label t={} could not be had", step);
 }
 
-LabelGuard enter_scope(TapeCore& tape, std::string_view name) {
+LabelGuard enter_scope(TapeCore& tape, std::string_view name) try {
   const std::uint32_t previous = tape.labels().current();
   tape.labels().enter_scope(name);
-  return {&tape, previous, tape.generation()};
+  return {&tape, previous, tape.recording()};
+} catch (const std::bad_alloc&) {
+  fail(ErrorCode::out_of_memory, "scope", "memory for the label {} could not be had", name);
 }
 
 Mark mark(const TapeCore& tape) { return tape.mark(); }
@@ -167,8 +192,8 @@ std::string first_nonfinite(const TapeCore& tape) { return tape.first_nonfinite(
 namespace unspool {
 
 LabelGuard::~LabelGuard() {
-  // set_current ignores a context that a reset or rewind has forgotten meanwhile.
-  tape_->labels().set_current(tape_->generation() == generation_ || previous_ < tape_->labels().count() ? previous_ : 0);
+  // A reset since has forgotten the guard's context, and what is current now belongs to later guards.
+  if (tape_->recording() == recording_) tape_->labels().set_current(previous_);
 }
 
 }  // namespace unspool

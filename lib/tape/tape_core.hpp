@@ -32,6 +32,7 @@ class TapeCore {
   Touched touch(std::uint32_t node);
   void* zeroed(std::uint32_t node);
   void* zeroed_after_walk(std::uint32_t node);
+  void keep_gradient(std::uint32_t node);
   void* gradient(std::uint32_t node) const { return node < grads_.size() ? grads_[node] : nullptr; }
   void* temporary(std::int64_t bytes);
   bool hold(std::int32_t owner, const void* data);
@@ -48,6 +49,8 @@ class TapeCore {
   Node& node(std::uint32_t index) { return nodes_[index]; }
   std::uint32_t node_count() const { return static_cast<std::uint32_t>(nodes_.size()); }
   std::uint32_t generation() const { return generation_; }
+  /// The generation that the last reset began: tells recordings apart, where generation() also tells rewinds.
+  std::uint32_t recording() const { return recording_; }
   ScalarType type() const { return type_; }
   std::int64_t bytes_each() const { return scalar_bytes(type_); }
   Labels& labels() { return labels_; }
@@ -65,8 +68,6 @@ class TapeCore {
   std::int64_t saved_offset(const Node& node) const { return round_up(node.size() * bytes_each(), 64); }
 
  private:
-  static constexpr std::uint32_t no_node = ~std::uint32_t{0};
-
   struct Leaf {
     std::shared_ptr<ParameterCore> parameter;
     std::uint32_t node = 0;
@@ -79,11 +80,10 @@ class TapeCore {
   };
   struct LeafSlot {
     const ParameterCore* parameter = nullptr;
-    std::uint32_t stamp = 0;
+    std::uint64_t stamp = 0;
     std::uint32_t leaf = 0;
   };
 
-  void push_node(const Node& node);
   Node blank_node(const OpRule& rule, Where where) const;
   const std::int64_t* store_extents(const Shape& shape);
   const std::int64_t* store_attrs(const Attrs& attrs);
@@ -91,35 +91,48 @@ class TapeCore {
   void index_leaves();
   void compute(std::uint32_t node, const Call& call);
 
-  void check_walk(const Node& loss, std::uint32_t index, std::int64_t seed_size, Where where) const;
+  void check_walk(const Node& loss, std::uint32_t index, bool plain, std::int64_t seed_size, Where where);
+  std::string severed_by(std::uint32_t index) const;
+  void prepare_walk(std::uint32_t index);
+  void abandon_walk() noexcept;
   void seed_walk(std::uint32_t index, const void* seed);
   void walk(std::uint32_t from);
   void visit(std::uint32_t index);
-  void finish_node(std::uint32_t index);
-  void release_temporaries();
+  void hand_on(std::uint32_t view);
+  std::uint32_t gradient_owner(std::uint32_t node) const {
+    return nodes_[node].shares_gradient() ? nodes_[node].pair[1] : node;
+  }
+  void release_temporaries() noexcept;
   void flush_deferred();
-  void give_back(std::uint32_t index);
+  void give_back(std::uint32_t index) noexcept;
+  bool watching() const {
+    return options_.watch == Watch::raise || (options_.watch == Watch::record && first_nonfinite_.empty());
+  }
   void watch_backward(std::uint32_t index);
+  void watch_leaves();
   void report_nonfinite(const char* direction, std::uint32_t index);
 
   ScalarType type_ = ScalarType::float32;
   TapeOptions options_;
   std::uint32_t generation_ = 1;
+  std::uint32_t recording_ = 1;
   std::vector<Node> nodes_;
   Arena arena_;
   Labels labels_;
 
   std::vector<Leaf> leaves_;
   std::vector<LeafSlot> leaf_slots_;
-  std::uint32_t leaf_stamp_ = 1;
+  std::uint64_t leaf_stamp_ = 1;
 
   std::uint32_t walked_end_ = 0;  // nodes before it may have been walked
   std::vector<void*> grads_;
   std::vector<double> norms_;
   std::vector<std::uint8_t> held_;  // a node's buffer is referred to by the deferred queues
   std::vector<std::uint32_t> held_nodes_;
-  std::uint32_t visiting_ = no_node;
-  std::vector<Temporary> temporaries_;
+  std::vector<Temporary> temporaries_;       // of the rule call under way
+  std::vector<Temporary> held_temporaries_;  // referred to by the deferred queues
+  std::vector<std::uint32_t> unwritten_;     // leaves whose first contribution is being assigned
+  std::vector<std::uint8_t> reached_;        // scratch of check_walk
   GradientPool pool_;
   Deferred deferred_;
   kernels::Workspace workspace_;

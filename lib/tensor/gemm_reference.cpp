@@ -7,8 +7,8 @@ namespace unspool::kernels {
 using std::int64_t;
 
 template <class T>
-void gemm_reference(bool ta, bool tb, int64_t m, int64_t n, int64_t k, const T* a, int64_t lda, const T* b,
-                    int64_t ldb, bool accumulate, T* c, int64_t ldc) {
+void gemm_reference(bool ta, bool tb, int64_t m, int64_t n, int64_t k, const T* a, int64_t lda, const T* b, int64_t ldb,
+                    bool accumulate, T* c, int64_t ldc) {
   for (int64_t i = 0; i < m; ++i)
     for (int64_t j = 0; j < n; ++j) {
       double sum = accumulate ? c[i * ldc + j] : 0;
@@ -28,21 +28,21 @@ void gemm_blas(bool ta, bool tb, int64_t m, int64_t n, int64_t k, const T* a, in
   if (m == 0 || n == 0) return;
   if (m == 1) {
     // C^T = op(B)^T op(A)^T with a single column; sgemm is seven times slower than sgemv here.
-    cxxblas::gemv<Index>(cxxblas::RowMajor, transpose(!tb), index(tb ? n : k), index(tb ? k : n), one, b, index(ldb),
-                         a, index(ta ? lda : 1), beta, c, 1);
+    cxxblas::gemv<Index>(cxxblas::RowMajor, transpose(!tb), index(tb ? n : k), index(tb ? k : n), one, b, index(ldb), a,
+                         index(ta ? lda : 1), beta, c, 1);
   } else if (n == 1) {
-    cxxblas::gemv<Index>(cxxblas::RowMajor, transpose(ta), index(ta ? k : m), index(ta ? m : k), one, a, index(lda),
-                         b, index(tb ? 1 : ldb), beta, c, index(ldc));
+    cxxblas::gemv<Index>(cxxblas::RowMajor, transpose(ta), index(ta ? k : m), index(ta ? m : k), one, a, index(lda), b,
+                         index(tb ? 1 : ldb), beta, c, index(ldc));
   } else {
     cxxblas::gemm<Index>(cxxblas::RowMajor, transpose(ta), transpose(tb), index(m), index(n), index(k), one, a,
                          index(lda), b, index(ldb), beta, c, index(ldc));
   }
 }
 
-#define UNSPOOL_INSTANTIATE(T)                                                                                       \
-  template void gemm_reference(bool, bool, int64_t, int64_t, int64_t, const T*, int64_t, const T*, int64_t, bool,    \
-                               T*, int64_t);                                                                         \
-  template void gemm_blas(bool, bool, int64_t, int64_t, int64_t, const T*, int64_t, const T*, int64_t, bool, T*,     \
+#define UNSPOOL_INSTANTIATE(T)                                                                                        \
+  template void gemm_reference(bool, bool, int64_t, int64_t, int64_t, const T*, int64_t, const T*, int64_t, bool, T*, \
+                               int64_t);                                                                              \
+  template void gemm_blas(bool, bool, int64_t, int64_t, int64_t, const T*, int64_t, const T*, int64_t, bool, T*,      \
                           int64_t);
 UNSPOOL_INSTANTIATE(float)
 UNSPOOL_INSTANTIATE(double)

@@ -17,7 +17,8 @@ namespace unspool::kernels {
 
 using std::int64_t;
 
-/// Instruction sets the kernels are compiled for. `scalar` is plain C++, present everywhere, and what tests compare with.
+/// Instruction sets the kernels are compiled for. `scalar` is plain C++, present everywhere, and what tests compare
+/// with.
 enum class Isa { scalar, sse2, avx2, avx512 };
 
 /// SGD as torch.optim.SGD: momentum == 0 leaves the buffer untouched (it may be null).
@@ -49,18 +50,19 @@ struct AdagradArgs {
 /// A register tile of the matrix product: C[rows, columns] (=|+=) A B over k steps, where `rows` and the number of
 /// column vectors are the entry's place in GemmKernels::tile. Element (i, p) of A is a[p * rows + i]; vector j of
 /// row p of B is at b + (j / panel_vectors) * panel_stride + p * row_stride + (j % panel_vectors) * lanes.
+/// At step p the two cache lines at next + p * next_step are prefetched: what a later tile will read.
 template <class T>
 using GemmTile = void (*)(int64_t k, const T* a, const T* b, int64_t row_stride, int64_t panel_stride, T* c,
-                          int64_t ldc, int64_t columns, bool accumulate);
+                          int64_t ldc, int64_t columns, bool accumulate, const T* next, int64_t next_step);
 
 /// What gemm.cpp builds a product from. See gemm.hpp for the arithmetic every tile must follow.
 template <class T>
 struct GemmKernels {
   static constexpr int row_limit = 16, vector_limit = 16;
-  int lanes = 0;                                  // elements of one vector
-  int panel_vectors = 0;                          // a packed panel of B is lanes * panel_vectors columns wide
-  int max_rows = 0;                               // tallest tile
-  int strip_vectors[row_limit + 1] = {};          // widest tile for a given number of rows
+  int lanes = 0;                          // elements of one vector
+  int panel_vectors = 0;                  // a packed panel of B is lanes * panel_vectors columns wide
+  int max_rows = 0;                       // tallest tile
+  int strip_vectors[row_limit + 1] = {};  // widest tile for a given number of rows
   GemmTile<T> tile[row_limit + 1][vector_limit + 1] = {};
   /// packed[p * rows + i] = op(A)(i, p); `transposed` means A is stored [k, rows].
   void (*pack_a)(bool transposed, int64_t rows, int64_t k, const T* a, int64_t lda, T* packed) = nullptr;
@@ -84,24 +86,24 @@ struct KernelTable {
   void (*axpb)(int64_t n, T a, const T* x, T b, T* y);  // y = a * x + b, two roundings
   void (*axpy)(int64_t n, T a, const T* x, T* y);       // y += a * x, two roundings
   void (*fill)(int64_t n, T value, T* y);
-  void (*muladd)(int64_t n, const T* a, const T* b, T* y);                               // y += a * b, two roundings
-  void (*lerp)(int64_t n, const T* w, const T* a, const T* b, T* y);                     // y = w * a + (1 - w) * b
-  void (*add_rows)(int64_t rows, int64_t cols, const T* x, const T* b, T* y);            // y[r, c] = x[r, c] + b[c]
-  void (*mul_rows)(int64_t rows, int64_t cols, const T* x, const T* b, T* y);            // y[r, c] = x[r, c] * b[c]
+  void (*muladd)(int64_t n, const T* a, const T* b, T* y);                     // y += a * b, two roundings
+  void (*lerp)(int64_t n, const T* w, const T* a, const T* b, T* y);           // y = w * a + (1 - w) * b
+  void (*add_rows)(int64_t rows, int64_t cols, const T* x, const T* b, T* y);  // y[r, c] = x[r, c] + b[c]
+  void (*mul_rows)(int64_t rows, int64_t cols, const T* x, const T* b, T* y);  // y[r, c] = x[r, c] * b[c]
   void (*scale_rows)(int64_t rows, int64_t cols, const T* x, const T* a, T* y, bool accumulate);  // x[r, c] * a[r]
 
   // dx (=|+=) dy * f'(x), from the value the forward pass kept.
   using UnaryGrad = void (*)(int64_t n, const T* dy, const T* kept, T* dx, bool accumulate);
-  UnaryGrad tanh_grad;     // kept = y: dy * (1 - y^2)
-  UnaryGrad sigmoid_grad;  // kept = y: dy * y * (1 - y)
-  UnaryGrad relu_grad;     // kept = x or y: dy where kept > 0, else 0 (also where kept is NaN)
-  UnaryGrad exp_grad;      // kept = y: dy * y
-  UnaryGrad mul_grad;      // kept = the other factor: dy * other
-  UnaryGrad log_grad;      // kept = x: dy / x
-  UnaryGrad sqrt_grad;     // kept = y: dy / (2 y)
-  UnaryGrad square_grad;   // kept = x: 2 dy x
-  UnaryGrad abs_grad;      // kept = x: dy * sign(x), 0 at 0
-  UnaryGrad softplus_grad; // kept = x: dy * sigmoid(x)
+  UnaryGrad tanh_grad;      // kept = y: dy * (1 - y^2)
+  UnaryGrad sigmoid_grad;   // kept = y: dy * y * (1 - y)
+  UnaryGrad relu_grad;      // kept = x or y: dy where kept > 0, else 0 (also where kept is NaN)
+  UnaryGrad exp_grad;       // kept = y: dy * y
+  UnaryGrad mul_grad;       // kept = the other factor: dy * other
+  UnaryGrad log_grad;       // kept = x: dy / x
+  UnaryGrad sqrt_grad;      // kept = y: dy / (2 y)
+  UnaryGrad square_grad;    // kept = x: 2 dy x
+  UnaryGrad abs_grad;       // kept = x: dy * sign(x), 0 at 0
+  UnaryGrad softplus_grad;  // kept = x: dy * sigmoid(x)
   void (*scale_grad)(int64_t n, const T* dy, T a, T* dx, bool accumulate);  // dy * a
   void (*copy_grad)(int64_t n, const T* dy, T* dx, bool accumulate);        // dy
 
@@ -109,7 +111,7 @@ struct KernelTable {
   T (*sum)(int64_t n, const T* x);
   T (*dot)(int64_t n, const T* a, const T* b);
   T (*sum_squares)(int64_t n, const T* x);
-  T (*max)(int64_t n, const T* x);              // NaN if any element is; -infinity for n == 0
+  T (*max)(int64_t n, const T* x);               // NaN if any element is; -infinity for n == 0
   bool (*any_nonfinite)(int64_t n, const T* x);  // whether any element is NaN or infinite
   /// dst[c] (=|+=) x[0, c] + x[1, c] + ...: one chain per column, in row order, started from dst when accumulating.
   void (*column_sums)(int64_t rows, int64_t cols, const T* x, int64_t ldx, T* dst, bool accumulate);

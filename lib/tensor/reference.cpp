@@ -282,7 +282,7 @@ constexpr int tile_columns = 8;
 
 template <class T, int rows>
 void gemm_tile(int64_t k, const T* a, const T* b, int64_t row_stride, int64_t, T* c, int64_t ldc, int64_t columns,
-               bool accumulate) {
+               bool accumulate, const T*, int64_t) {
   T sum[rows][tile_columns] = {};
   for (int64_t p = 0; p < k; ++p)
     for (int i = 0; i < rows; ++i)

@@ -23,7 +23,7 @@ class Workspace {
       release();
       // A step of 64 KiB keeps shapes that grow slowly from reallocating at every call.
       const std::size_t rounded = (wanted + 65535) & ~std::size_t{65535};
-      data_ = ::operator new(rounded, std::align_val_t{64});
+      data_ = ::operator new (rounded, std::align_val_t{64});
       bytes_ = rounded;
     }
     return static_cast<T*>(data_);
@@ -32,7 +32,7 @@ class Workspace {
   std::size_t bytes() const { return bytes_; }
 
   void release() {
-    if (data_) ::operator delete(data_, std::align_val_t{64});
+    if (data_) ::operator delete (data_, std::align_val_t{64});
     data_ = nullptr;
     bytes_ = 0;
   }

@@ -198,9 +198,9 @@ TEST_CASE("signals and short counts lose no byte") {
     struct sigaction action {};
     action.sa_handler = [](int) {};
     ::sigaction(SIGALRM, &action, nullptr);
-    const itimerval often{{0, 200}, {0, 200}};
+    const itimerval often{{0, 1000}, {0, 1000}};
     ::setitimer(ITIMER_REAL, &often, nullptr);
-    std::vector<std::byte> sent(3'000'000);
+    std::vector<std::byte> sent(2'000'000);
     for (std::size_t i = 0; i < sent.size(); ++i) sent[i] = static_cast<std::byte>(i * 31 >> 3);
     if (::fork() == 0) {
       ::setitimer(ITIMER_REAL, &often, nullptr);

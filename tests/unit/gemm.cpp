@@ -88,16 +88,17 @@ TEST_CASE_TEMPLATE("gemm equals the triple loop for odd sizes and every transpos
       for (int64_t n : sizes)
         for (int64_t k : sizes)
           for (int transposes = 0; transposes < 4; ++transposes, ++turn)
-            check_product(kernel_table_for<T>(isa), m, n, k, (transposes & 1) != 0, (transposes & 2) != 0, turn % 2 == 0,
-                          turn % 3);
+            check_product(kernel_table_for<T>(isa), m, n, k, (transposes & 1) != 0, (transposes & 2) != 0,
+                          turn % 2 == 0, turn % 3);
 }
 
 TEST_CASE_TEMPLATE("gemm equals the triple loop across its block edges", T, float, double) {
   struct Shape {
     int64_t m, n, k;
   };
-  const Shape shapes[] = {{1, 100, 300},  {2, 700, 513},  {127, 65, 256},  {129, 48, 257}, {260, 96, 31}, {8, 1030, 40},
-                          {300, 1, 600}, {300, 2, 600}, {1, 1, 1000}, {33, 2100, 5},  {5, 1100, 259}, {150, 130, 700}};
+  const Shape shapes[] = {{1, 100, 300}, {2, 700, 513}, {127, 65, 256}, {129, 48, 257},
+                          {260, 96, 31}, {8, 1030, 40}, {300, 1, 600},  {300, 2, 600},
+                          {1, 1, 1000},  {33, 2100, 5}, {5, 1100, 259}, {150, 130, 700}};
   int turn = 0;
   for (Isa isa : available_isas())
     for (const Shape& s : shapes)

@@ -226,6 +226,7 @@ TEST_CASE("strings are UTF-8 with JSON's escapes and nothing looser") {
       {"a lone low surrogate", named(R"(\uDE00)"), "must follow a high one"},
       {"an escape cut by the end", weight_file(R"({"a\)"), "an escape must be one of"},
       {"digits cut by the end", weight_file(R"({"a\u00)"), "four hexadecimal digits"},
+      {"the last digit cut by the end", weight_file(R"({"a\u004)"), "four hexadecimal digits"},
       {"no closing quote", weight_file(R"({"abc)"), "must end with '\"'"},
       {"single quotes", weight_file("{'a':1}"), "a '\"' here"},
   };

@@ -1,6 +1,9 @@
 // Files laid out by hand, as other writers make them, and what read_safetensors says of them.
 #include <doctest/doctest.h>
 
+#include <array>
+
+#include "files/input_file.hpp"
 #include "safetensors_support.hpp"
 #include "unspool/safetensors.hpp"
 
@@ -75,13 +78,13 @@ TEST_CASE("every dtype of the format is listed with its own size") {
       {"F64", 64}, {"I64", 64},    {"U64", 64},    {"C64", 64},    {"F32", 32},    {"I32", 32},   {"U32", 32},
       {"F16", 16}, {"BF16", 16},   {"I16", 16},    {"U16", 16},    {"I8", 8},      {"U8", 8},     {"BOOL", 8},
       {"F4", 4},   {"F8_E8M0", 8}, {"F8_E4M3", 8}, {"F8_E5M2", 8}, {"F6_E2M3", 6}, {"F6_E3M2", 6}};
-  for (const auto& [name, bits] : dtypes) {
+  for (const auto& row : dtypes) {
+    const std::string name = row.first;
     CAPTURE(name);
-    const auto header = [&, dtype = name](int bytes) {
-      return R"({"a":{"dtype":")" + std::string(dtype) + R"(","shape":[4],"data_offsets":[0,)" + std::to_string(bytes) +
-             "]}}";
+    const auto header = [&](int bytes) {
+      return R"({"a":{"dtype":")" + name + R"(","shape":[4],"data_offsets":[0,)" + std::to_string(bytes) + "]}}";
     };
-    const int bytes = 4 * bits / 8;
+    const int bytes = 4 * row.second / 8;
     CHECK(read(weight_file(header(bytes), std::string(static_cast<std::size_t>(bytes), 'x')))[0].dtype == name);
     CHECK(error_of([&] {
             read(weight_file(header(bytes + 1), std::string(static_cast<std::size_t>(bytes) + 1, 'x')));
@@ -100,6 +103,7 @@ TEST_CASE("names are unescaped, surrogate pairs and raw UTF-8 included") {
   CHECK(name(R"(\b\f\n\r\t)") == "\b\f\n\r\t");
   CHECK(name(R"(\u0041\u00e9\u20AC)") == "A\xC3\xA9\xE2\x82\xAC");
   CHECK(name(R"(\uD83D\ude00!)") == "\xF0\x9F\x98\x80!");
+  CHECK(name(R"(\uD800\uDC00\uDBFF\uDFFF)") == "\xF0\x90\x80\x80\xF4\x8F\xBF\xBF");
   CHECK(name("\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80") == "\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80");
   CHECK(name(R"(\u0000)") == std::string(1, '\0'));
   CHECK(name("\x7F") == "\x7F");
@@ -124,4 +128,19 @@ TEST_CASE("a tensor file's views outlive the copy they were taken from") {
   first.reset();
   CHECK(tensor.name == "a");
   CHECK(text(tensor.bytes) == "x");
+}
+
+TEST_CASE("a file that becomes shorter while it is read is file_format") {
+  const TemporaryFolder folder;
+  put_file(folder / "m", "0123456789");
+  const detail::FileReading reading{"read_test", folder / "m"};
+  detail::InputFile file(reading);
+  REQUIRE(file.size() == 10);
+  std::array<std::byte, 8> bytes;
+  file.read(std::span(bytes).first(2));
+  put_file(folder / "m", "0123");
+  const auto error = error_of([&] { file.read(bytes); });
+  REQUIRE(error);
+  CHECK(error->code() == ErrorCode::file_format);
+  CHECK(contains(error->what(), "it ends early; in " + (folder / "m") + " at byte 4"));
 }

@@ -8,45 +8,52 @@ namespace unspool::kernels::simd::UNSPOOL_SIMD {
 /// Functors carry their arithmetic as a template on the batch, so the tables below read as a list of formulas.
 template <class A, class T, class F>
 void unary(int64_t n, const T* x, T* y) {
-  for_each<A, T>(n, [=](int64_t i, auto at) __attribute__((always_inline)) {
-    at.store(y + i, F::template apply<A, T>(at.load(x + i)));
-  });
+  for_each<A, T>(
+      n, [=](int64_t i, auto at)
+             __attribute__((always_inline)) { at.store(y + i, F::template apply<A, T>(at.load(x + i))); });
 }
 
 template <class A, class T, class F>
 void binary(int64_t n, const T* a, const T* b, T* y) {
-  for_each<A, T>(n, [=](int64_t i, auto at) __attribute__((always_inline)) {
-    at.store(y + i, F::template apply<A, T>(at.load(a + i), at.load(b + i)));
-  });
+  for_each<A, T>(
+      n, [=](int64_t i, auto at) __attribute__((always_inline)) {
+        at.store(y + i, F::template apply<A, T>(at.load(a + i), at.load(b + i)));
+      });
 }
 
 /// dx (=|+=) value(i); the branch is outside the loop.
 template <class A, class T, class F>
 UNSPOOL_INLINE void assign_or_add(int64_t n, T* dx, bool accumulate, F value) {
   if (accumulate)
-    for_each<A, T>(n, [=](int64_t i, auto at) __attribute__((always_inline)) {
-      at.store(dx + i, at.load(dx + i) + value(i, at));
-    });
+    for_each<A, T>(
+        n, [=](int64_t i, auto at)
+               __attribute__((always_inline)) { at.store(dx + i, at.load(dx + i) + value(i, at)); });
   else
-    for_each<A, T>(n, [=](int64_t i, auto at) __attribute__((always_inline)) { at.store(dx + i, value(i, at)); });
+    for_each<A, T>(
+        n, [=](int64_t i, auto at) __attribute__((always_inline)) { at.store(dx + i, value(i, at)); });
 }
 
 template <class A, class T, class F>
 void unary_grad(int64_t n, const T* dy, const T* kept, T* dx, bool accumulate) {
-  assign_or_add<A, T>(n, dx, accumulate, [=](int64_t i, auto at) __attribute__((always_inline)) {
-    return F::template apply<A, T>(at.load(dy + i), at.load(kept + i));
-  });
+  assign_or_add<A, T>(
+      n, dx, accumulate, [=](int64_t i, auto at) __attribute__((always_inline)) {
+        return F::template apply<A, T>(at.load(dy + i), at.load(kept + i));
+      });
 }
 
-#define UNSPOOL_UNARY(name, expression)                                       \
-  struct name {                                                               \
-    template <class A, class T>                                               \
-    static UNSPOOL_INLINE Batch<A, T> apply(Batch<A, T> x) { return expression; } \
+#define UNSPOOL_UNARY(name, expression)                      \
+  struct name {                                              \
+    template <class A, class T>                              \
+    static UNSPOOL_INLINE Batch<A, T> apply(Batch<A, T> x) { \
+      return expression;                                     \
+    }                                                        \
   };
-#define UNSPOOL_BINARY(name, first, second, expression)                                                    \
-  struct name {                                                                                            \
-    template <class A, class T>                                                                            \
-    static UNSPOOL_INLINE Batch<A, T> apply(Batch<A, T> first, Batch<A, T> second) { return expression; } \
+#define UNSPOOL_BINARY(name, first, second, expression)                              \
+  struct name {                                                                      \
+    template <class A, class T>                                                      \
+    static UNSPOOL_INLINE Batch<A, T> apply(Batch<A, T> first, Batch<A, T> second) { \
+      return expression;                                                             \
+    }                                                                                \
   };
 
 namespace map {
@@ -67,9 +74,9 @@ UNSPOOL_BINARY(Add, a, b, a + b)
 UNSPOOL_BINARY(Sub, a, b, a - b)
 UNSPOOL_BINARY(Mul, a, b, a* b)
 UNSPOOL_BINARY(Div, a, b, a / b)
-// A NaN in either operand wins: the comparison is false for one in b, the second condition catches one in a.
-UNSPOOL_BINARY(Maximum, a, b, xsimd::select((b < a) | (a != a), a, b))
-UNSPOOL_BINARY(Minimum, a, b, xsimd::select((a < b) | (a != a), a, b))
+// A NaN in either operand wins. (a != a would not find it: xsimd 8.1 compares ordered on AVX.)
+UNSPOOL_BINARY(Maximum, a, b, xsimd::select(b < a, a, xsimd::select(a == a, b, a)))
+UNSPOOL_BINARY(Minimum, a, b, xsimd::select(a < b, a, xsimd::select(a == a, b, a)))
 }  // namespace map
 
 namespace grad {
@@ -90,49 +97,51 @@ UNSPOOL_BINARY(Softplus, dy, x, dy*(vsigmoid<A, T>(x)))
 
 template <class A, class T>
 void axpb(int64_t n, T a, const T* x, T b, T* y) {
-  for_each<A, T>(n, [=](int64_t i, auto at) __attribute__((always_inline)) {
-    at.store(y + i, Batch<A, T>(a) * at.load(x + i) + Batch<A, T>(b));
-  });
+  for_each<A, T>(
+      n, [=](int64_t i, auto at)
+             __attribute__((always_inline)) { at.store(y + i, Batch<A, T>(a) * at.load(x + i) + Batch<A, T>(b)); });
 }
 
 template <class A, class T>
 void axpy(int64_t n, T a, const T* x, T* y) {
-  for_each<A, T>(n, [=](int64_t i, auto at) __attribute__((always_inline)) {
-    at.store(y + i, at.load(y + i) + Batch<A, T>(a) * at.load(x + i));
-  });
+  for_each<A, T>(
+      n, [=](int64_t i, auto at)
+             __attribute__((always_inline)) { at.store(y + i, at.load(y + i) + Batch<A, T>(a) * at.load(x + i)); });
 }
 
 template <class A, class T>
 void fill(int64_t n, T value, T* y) {
-  for_each<A, T>(n, [=](int64_t i, auto at) __attribute__((always_inline)) { at.store(y + i, Batch<A, T>(value)); });
+  for_each<A, T>(
+      n, [=](int64_t i, auto at) __attribute__((always_inline)) { at.store(y + i, Batch<A, T>(value)); });
 }
 
 template <class A, class T>
 void muladd(int64_t n, const T* a, const T* b, T* y) {
-  for_each<A, T>(n, [=](int64_t i, auto at) __attribute__((always_inline)) {
-    at.store(y + i, at.load(y + i) + at.load(a + i) * at.load(b + i));
-  });
+  for_each<A, T>(
+      n, [=](int64_t i, auto at)
+             __attribute__((always_inline)) { at.store(y + i, at.load(y + i) + at.load(a + i) * at.load(b + i)); });
 }
 
 template <class A, class T>
 void lerp(int64_t n, const T* w, const T* a, const T* b, T* y) {
-  for_each<A, T>(n, [=](int64_t i, auto at) __attribute__((always_inline)) {
-    const Batch<A, T> weight = at.load(w + i);
-    at.store(y + i, weight * at.load(a + i) + (T(1) - weight) * at.load(b + i));
-  });
+  for_each<A, T>(
+      n, [=](int64_t i, auto at) __attribute__((always_inline)) {
+        const Batch<A, T> weight = at.load(w + i);
+        at.store(y + i, weight * at.load(a + i) + (T(1) - weight) * at.load(b + i));
+      });
 }
 
 template <class A, class T>
 void scale_grad(int64_t n, const T* dy, T a, T* dx, bool accumulate) {
-  assign_or_add<A, T>(n, dx, accumulate, [=](int64_t i, auto at) __attribute__((always_inline)) {
-    return at.load(dy + i) * Batch<A, T>(a);
-  });
+  assign_or_add<A, T>(
+      n, dx,
+      accumulate, [=](int64_t i, auto at) __attribute__((always_inline)) { return at.load(dy + i) * Batch<A, T>(a); });
 }
 
 template <class A, class T>
 void copy_grad(int64_t n, const T* dy, T* dx, bool accumulate) {
-  assign_or_add<A, T>(n, dx, accumulate,
-                      [=](int64_t i, auto at) __attribute__((always_inline)) { return at.load(dy + i); });
+  assign_or_add<A, T>(
+      n, dx, accumulate, [=](int64_t i, auto at) __attribute__((always_inline)) { return at.load(dy + i); });
 }
 
 template <class A, class T>

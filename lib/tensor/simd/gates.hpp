@@ -9,19 +9,20 @@ namespace unspool::kernels::simd::UNSPOOL_SIMD {
 template <class A, class T>
 void lstm_forward(int64_t B, int64_t H, T* gates, const T* c_prev, T* c, T* h) {
   for (int64_t b = 0; b < B; ++b, gates += 4 * H, c_prev += H, c += H, h += H)
-    for_each<A, T>(H, [=](int64_t j, auto at) __attribute__((always_inline)) {
-      const Batch<A, T> i = vsigmoid<A, T>(at.load(gates + j));
-      const Batch<A, T> f = vsigmoid<A, T>(at.load(gates + H + j));
-      const Batch<A, T> g = vtanh<A, T>(at.load(gates + 2 * H + j));
-      const Batch<A, T> o = vsigmoid<A, T>(at.load(gates + 3 * H + j));
-      const Batch<A, T> state = f * at.load(c_prev + j) + i * g;
-      at.store(gates + j, i);
-      at.store(gates + H + j, f);
-      at.store(gates + 2 * H + j, g);
-      at.store(gates + 3 * H + j, o);
-      at.store(c + j, state);
-      at.store(h + j, o * vtanh<A, T>(state));
-    });
+    for_each<A, T>(
+        H, [=](int64_t j, auto at) __attribute__((always_inline)) {
+          const Batch<A, T> i = vsigmoid<A, T>(at.load(gates + j));
+          const Batch<A, T> f = vsigmoid<A, T>(at.load(gates + H + j));
+          const Batch<A, T> g = vtanh<A, T>(at.load(gates + 2 * H + j));
+          const Batch<A, T> o = vsigmoid<A, T>(at.load(gates + 3 * H + j));
+          const Batch<A, T> state = f * at.load(c_prev + j) + i * g;
+          at.store(gates + j, i);
+          at.store(gates + H + j, f);
+          at.store(gates + 2 * H + j, g);
+          at.store(gates + 3 * H + j, o);
+          at.store(c + j, state);
+          at.store(h + j, o * vtanh<A, T>(state));
+        });
 }
 
 template <class A, class T>
@@ -32,21 +33,22 @@ void lstm_backward(int64_t B, int64_t H, const T* gates, const T* c_prev, const 
     const T* const gate = gates + b * 4 * H;
     T* const dgate = dgates + b * 4 * H;
     const int64_t row = b * H;
-    for_each<A, T>(H, [=](int64_t j, auto at) __attribute__((always_inline)) {
-      const Batch<A, T> i = at.load(gate + j), f = at.load(gate + H + j);
-      const Batch<A, T> g = at.load(gate + 2 * H + j), o = at.load(gate + 3 * H + j);
-      // Recomputing tanh(c) costs less than keeping it: one array fewer per step in memory and in cache.
-      const Batch<A, T> tanh_c = vtanh<A, T>(at.load(c + row + j)), previous = at.load(c_prev + row + j);
-      const Batch<A, T> dh_j = dh ? at.load(dh + row + j) : zero;
-      const Batch<A, T> dc_j = (dc ? at.load(dc + row + j) : zero) + dh_j * o * (one - tanh_c * tanh_c);
-      at.store(dgate + j, dc_j * g * i * (one - i));
-      at.store(dgate + H + j, dc_j * previous * f * (one - f));
-      at.store(dgate + 2 * H + j, dc_j * i * (one - g * g));
-      at.store(dgate + 3 * H + j, dh_j * tanh_c * o * (one - o));
-      if (!dc_prev) return;
-      T* const out = dc_prev + row + j;
-      at.store(out, accumulate ? at.load(out) + dc_j * f : dc_j * f);
-    });
+    for_each<A, T>(
+        H, [=](int64_t j, auto at) __attribute__((always_inline)) {
+          const Batch<A, T> i = at.load(gate + j), f = at.load(gate + H + j);
+          const Batch<A, T> g = at.load(gate + 2 * H + j), o = at.load(gate + 3 * H + j);
+          // Recomputing tanh(c) costs less than keeping it: one array fewer per step in memory and in cache.
+          const Batch<A, T> tanh_c = vtanh<A, T>(at.load(c + row + j)), previous = at.load(c_prev + row + j);
+          const Batch<A, T> dh_j = dh ? at.load(dh + row + j) : zero;
+          const Batch<A, T> dc_j = (dc ? at.load(dc + row + j) : zero) + dh_j * o * (one - tanh_c * tanh_c);
+          at.store(dgate + j, dc_j * g * i * (one - i));
+          at.store(dgate + H + j, dc_j * previous * f * (one - f));
+          at.store(dgate + 2 * H + j, dc_j * i * (one - g * g));
+          at.store(dgate + 3 * H + j, dh_j * tanh_c * o * (one - o));
+          if (!dc_prev) return;
+          T* const out = dc_prev + row + j;
+          at.store(out, accumulate ? at.load(out) + dc_j * f : dc_j * f);
+        });
   }
 }
 
@@ -55,17 +57,18 @@ template <class A, class T>
 void gru_forward(int64_t B, int64_t H, const T* xg, const T* hg, const T* h_prev, T* saved, T* h) {
   const Batch<A, T> one(T(1));
   for (int64_t b = 0; b < B; ++b, xg += 3 * H, hg += 3 * H, h_prev += H, saved += 4 * H, h += H)
-    for_each<A, T>(H, [=](int64_t j, auto at) __attribute__((always_inline)) {
-      const Batch<A, T> r = vsigmoid<A, T>(at.load(xg + j) + at.load(hg + j));
-      const Batch<A, T> z = vsigmoid<A, T>(at.load(xg + H + j) + at.load(hg + H + j));
-      const Batch<A, T> hn = at.load(hg + 2 * H + j);
-      const Batch<A, T> n = vtanh<A, T>(at.load(xg + 2 * H + j) + r * hn);
-      at.store(saved + j, r);
-      at.store(saved + H + j, z);
-      at.store(saved + 2 * H + j, n);
-      at.store(saved + 3 * H + j, hn);
-      at.store(h + j, (one - z) * n + z * at.load(h_prev + j));
-    });
+    for_each<A, T>(
+        H, [=](int64_t j, auto at) __attribute__((always_inline)) {
+          const Batch<A, T> r = vsigmoid<A, T>(at.load(xg + j) + at.load(hg + j));
+          const Batch<A, T> z = vsigmoid<A, T>(at.load(xg + H + j) + at.load(hg + H + j));
+          const Batch<A, T> hn = at.load(hg + 2 * H + j);
+          const Batch<A, T> n = vtanh<A, T>(at.load(xg + 2 * H + j) + r * hn);
+          at.store(saved + j, r);
+          at.store(saved + H + j, z);
+          at.store(saved + 2 * H + j, n);
+          at.store(saved + 3 * H + j, hn);
+          at.store(h + j, (one - z) * n + z * at.load(h_prev + j));
+        });
 }
 
 template <class A, class T>
@@ -73,21 +76,22 @@ void gru_backward(int64_t B, int64_t H, const T* saved, const T* h_prev, const T
   const Batch<A, T> one(T(1));
   for (int64_t b = 0; b < B; ++b, saved += 4 * H, dxg += 3 * H, dhg += 3 * H) {
     const int64_t row = b * H;
-    for_each<A, T>(H, [=](int64_t j, auto at) __attribute__((always_inline)) {
-      const Batch<A, T> r = at.load(saved + j), z = at.load(saved + H + j);
-      const Batch<A, T> n = at.load(saved + 2 * H + j), hn = at.load(saved + 3 * H + j);
-      const Batch<A, T> dh_j = at.load(dh + row + j);
-      const Batch<A, T> dn = dh_j * (one - z) * (one - n * n);
-      const Batch<A, T> dz = dh_j * (at.load(h_prev + row + j) - n) * z * (one - z);
-      const Batch<A, T> dr = dn * hn * r * (one - r);
-      at.store(dxg + j, dr);
-      at.store(dxg + H + j, dz);
-      at.store(dxg + 2 * H + j, dn);
-      at.store(dhg + j, dr);
-      at.store(dhg + H + j, dz);
-      at.store(dhg + 2 * H + j, dn * r);
-      if (dh_prev) at.store(dh_prev + row + j, at.load(dh_prev + row + j) + dh_j * z);
-    });
+    for_each<A, T>(
+        H, [=](int64_t j, auto at) __attribute__((always_inline)) {
+          const Batch<A, T> r = at.load(saved + j), z = at.load(saved + H + j);
+          const Batch<A, T> n = at.load(saved + 2 * H + j), hn = at.load(saved + 3 * H + j);
+          const Batch<A, T> dh_j = at.load(dh + row + j);
+          const Batch<A, T> dn = dh_j * (one - z) * (one - n * n);
+          const Batch<A, T> dz = dh_j * (at.load(h_prev + row + j) - n) * z * (one - z);
+          const Batch<A, T> dr = dn * hn * r * (one - r);
+          at.store(dxg + j, dr);
+          at.store(dxg + H + j, dz);
+          at.store(dxg + 2 * H + j, dn);
+          at.store(dhg + j, dr);
+          at.store(dhg + H + j, dz);
+          at.store(dhg + 2 * H + j, dn * r);
+          if (dh_prev) at.store(dh_prev + row + j, at.load(dh_prev + row + j) + dh_j * z);
+        });
   }
 }
 

@@ -8,12 +8,12 @@
 namespace unspool::kernels::simd::UNSPOOL_SIMD {
 
 /// Which tiles exist. A core issues two fused multiply-adds of latency four a cycle, so a tile needs at least eight
-/// accumulators, and as many as leave registers for one row of B: 32 registers hold 14 x 2 vectors, 16 hold 4 x 3.
-/// Panels of two 512-bit vectors divide the usual widths; 4 x 3 on AVX2 divides the usual batches, and loads 7 vectors
-/// for 12 products where 6 x 2 loads 8.
+/// accumulators, and no more than leave registers for one row of B. Eight rows (AVX-512) and four (AVX2) divide the
+/// usual batches; panels of two 512-bit vectors divide the usual widths. Taller tiles (14 x 2, 6 x 2) load less for
+/// each product but were no faster: packing A in eights is three times quicker than in elevens.
 struct TileShape {
   static constexpr int panel_vectors = has_avx512 ? 2 : has_fma ? 3 : 2;
-  static constexpr int max_rows = has_avx512 ? 14 : 4;
+  static constexpr int max_rows = has_avx512 ? 8 : 4;
   static constexpr int strip_vectors(int rows) {
     if (has_avx512) return rows <= 2 ? 8 : rows <= 4 ? 6 : rows <= 6 ? 4 : 2;
     if (has_fma) return rows == 1 ? 12 : rows == 2 ? 6 : 3;
@@ -21,10 +21,23 @@ struct TileShape {
   }
 };
 
+/// Keeps x in a register: GCC 12 otherwise loads a vector that two instructions use twice, which halved the speed of
+/// two-row products, bound as they are by the cache.
+template <class A, class T>
+UNSPOOL_INLINE Batch<A, T> in_register(Batch<A, T> x) {
+  typename Batch<A, T>::register_type value = x;
+#if defined(__AVX512F__)
+  asm("" : "+v"(value));
+#else
+  asm("" : "+x"(value));
+#endif
+  return value;
+}
+
 /// C[rows, columns] (=|+=) A B. The unroll pragmas are needed: without them GCC 12 keeps the accumulators in memory.
 template <class A, class T, int rows, int vectors>
 void gemm_tile(int64_t k, const T* a, const T* b, int64_t row_stride, int64_t panel_stride, T* c, int64_t ldc,
-               int64_t columns, bool accumulate) {
+               int64_t columns, bool accumulate, const T* next, int64_t next_step) {
   constexpr int64_t L = lanes<A, T>;
   constexpr int width = TileShape::panel_vectors;
   Batch<A, T> sum[rows][vectors];
@@ -33,15 +46,31 @@ void gemm_tile(int64_t k, const T* a, const T* b, int64_t row_stride, int64_t pa
 #pragma GCC unroll 16
     for (int j = 0; j < vectors; ++j) sum[i][j] = Batch<A, T>(T(0));
 
-  for (int64_t p = 0; p < k; ++p, a += rows, b += row_stride) {
-    Batch<A, T> row[vectors];
+  for (int64_t p = 0; p < k; ++p, a += rows, b += row_stride, next += next_step) {
+    __builtin_prefetch(next, 0, 2);
+    __builtin_prefetch(next + 64 / sizeof(T), 0, 2);
+    const auto vector = [=](int j) __attribute__((always_inline)) {
+      return load_all<A>(b + (j / width) * panel_stride + (j % width) * L);
+    };
+    if constexpr (rows == 2) {
+      // Two rows of a wide strip: each vector of B is used at once, so that one register holds it.
+      const Batch<A, T> first(a[0]), second(a[1]);
 #pragma GCC unroll 16
-    for (int j = 0; j < vectors; ++j) row[j] = load_all<A>(b + (j / width) * panel_stride + (j % width) * L);
+      for (int j = 0; j < vectors; ++j) {
+        const Batch<A, T> row = in_register<A>(vector(j));
+        sum[0][j] = madd<A>(first, row, sum[0][j]);
+        sum[1][j] = madd<A>(second, row, sum[1][j]);
+      }
+    } else {
+      Batch<A, T> row[vectors];
 #pragma GCC unroll 16
-    for (int i = 0; i < rows; ++i) {
-      const Batch<A, T> left(a[i]);
+      for (int j = 0; j < vectors; ++j) row[j] = vector(j);
 #pragma GCC unroll 16
-      for (int j = 0; j < vectors; ++j) sum[i][j] = madd<A>(left, row[j], sum[i][j]);
+      for (int i = 0; i < rows; ++i) {
+        const Batch<A, T> left(a[i]);
+#pragma GCC unroll 16
+        for (int j = 0; j < vectors; ++j) sum[i][j] = madd<A>(left, row[j], sum[i][j]);
+      }
     }
   }
 
@@ -114,7 +143,9 @@ void pack_b(bool transposed, int64_t k, int64_t columns, const T* b, int64_t ldb
 #pragma GCC unroll 4
       for (int64_t j = 0; j < width; j += L) {
         const int64_t left = columns - j;
-        store_all<A>(packed + j, left >= L ? load_all<A>(b + j) : left > 0 ? load_first<A>(b + j, left) : Batch<A, T>(T(0)));
+        store_all<A>(packed + j, left >= L  ? load_all<A>(b + j)
+                                 : left > 0 ? load_first<A>(b + j, left)
+                                            : Batch<A, T>(T(0)));
       }
     return;
   }

@@ -2,13 +2,13 @@
 #pragma once
 
 #include "tensor/kernels.hpp"
-#include "tensor/simd/tables.hpp"
 #include "tensor/simd/elementwise.hpp"
 #include "tensor/simd/gates.hpp"
 #include "tensor/simd/gemm_tile.hpp"
 #include "tensor/simd/optimizer.hpp"
 #include "tensor/simd/reduce.hpp"
 #include "tensor/simd/softmax.hpp"
+#include "tensor/simd/tables.hpp"
 
 namespace unspool::kernels::simd::UNSPOOL_SIMD {
 

@@ -27,16 +27,15 @@ UNSPOOL_INLINE T sum_terms(int64_t n, F term) {
 
 template <class A, class T>
 T sum(int64_t n, const T* x) {
-  return sum_terms<A, T>(n, [=](int64_t i, auto at, Batch<A, T> s) __attribute__((always_inline)) {
-    return s + at.load(x + i);
-  });
+  return sum_terms<A, T>(
+      n, [=](int64_t i, auto at, Batch<A, T> s) __attribute__((always_inline)) { return s + at.load(x + i); });
 }
 
 template <class A, class T>
 T dot(int64_t n, const T* a, const T* b) {
-  return sum_terms<A, T>(n, [=](int64_t i, auto at, Batch<A, T> s) __attribute__((always_inline)) {
-    return madd<A>(at.load(a + i), at.load(b + i), s);
-  });
+  return sum_terms<A, T>(
+      n, [=](int64_t i, auto at, Batch<A, T> s)
+             __attribute__((always_inline)) { return madd<A>(at.load(a + i), at.load(b + i), s); });
 }
 
 template <class A, class T>
@@ -96,7 +95,8 @@ void column_sums(int64_t rows, int64_t cols, const T* x, int64_t ldx, T* dst, bo
   constexpr int64_t L = lanes<A, T>, row_block = 32;
   const Batch<A, T> zero(T(0));
   if (rows == 0 && !accumulate)
-    for_each<A, T>(cols, [=](int64_t c, auto at) __attribute__((always_inline)) { at.store(dst + c, zero); });
+    for_each<A, T>(
+        cols, [=](int64_t c, auto at) __attribute__((always_inline)) { at.store(dst + c, zero); });
   for (int64_t start = 0; start < rows; start += row_block) {
     const int64_t count = rows - start < row_block ? rows - start : row_block;
     const T* const block = x + start * ldx;
@@ -112,11 +112,12 @@ void column_sums(int64_t rows, int64_t cols, const T* x, int64_t ldx, T* dst, bo
 #pragma GCC unroll 4
       for (int j = 0; j < 4; ++j) store_all<A>(dst + c + j * L, sum[j]);
     }
-    for_each<A, T>(cols - c, [=](int64_t j, auto at) __attribute__((always_inline)) {
-      Batch<A, T> sum = resume ? at.load(dst + c + j) : zero;
-      for (int64_t r = 0; r < count; ++r) sum = sum + at.load(block + r * ldx + c + j);
-      at.store(dst + c + j, sum);
-    });
+    for_each<A, T>(
+        cols - c, [=](int64_t j, auto at) __attribute__((always_inline)) {
+          Batch<A, T> sum = resume ? at.load(dst + c + j) : zero;
+          for (int64_t r = 0; r < count; ++r) sum = sum + at.load(block + r * ldx + c + j);
+          at.store(dst + c + j, sum);
+        });
   }
 }
 

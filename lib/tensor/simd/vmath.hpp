@@ -95,7 +95,7 @@ inline constexpr T biased_magic = Constants<T>::round_magic + static_cast<T>(Con
 
 template <class A, class T>
 struct Reduced {
-  Batch<A, T> n, p;  // e^x = 2^n (1 + p)
+  Batch<A, T> n, p, low;  // e^x = 2^n (1 + p + low); low is zero in float
 };
 
 template <class A, class T>
@@ -103,17 +103,23 @@ UNSPOOL_INLINE Reduced<A, T> reduce_exp(Batch<A, T> x) {
   using C = Constants<T>;
   const Batch<A, T> magic(C::round_magic);
   const Batch<A, T> n = madd<A>(x, Batch<A, T>(C::log2e), magic) - magic;
-  const Batch<A, T> r = nmadd<A>(n, Batch<A, T>(C::ln2_lo), nmadd<A>(n, Batch<A, T>(C::ln2_hi), x));
+  const Batch<A, T> high = nmadd<A>(n, Batch<A, T>(C::ln2_hi), x);
+  const Batch<A, T> r = nmadd<A>(n, Batch<A, T>(C::ln2_lo), high);
   const Batch<A, T> r2 = r * r;
   // Even and odd powers as two chains: half the latency of one.
   const Batch<A, T> q = madd<A>(horner<A>(C::q_odd, r2), r, horner<A>(C::q_even, r2));
-  return {n, madd<A>(q, r2, r)};
+  if constexpr (sizeof(T) == 4) return {n, madd<A>(q, r2, r), Batch<A, T>(T(0))};
+  // What rounding r and p lost: tanh in double needs both back to stay below 2 ulp.
+  const Batch<A, T> lost = nmadd<A>(n, Batch<A, T>(C::ln2_lo), high - r);
+  const Batch<A, T> rest = madd<A>(q, r2, madd<A>(lost, r, lost)), p = r + rest;
+  return {n, p, rest - (p - r)};
 }
 
 template <class A, class T>
 UNSPOOL_INLINE Batch<A, T> vexp(Batch<A, T> x) {
   using C = Constants<T>;
-  const auto [n, p] = reduce_exp<A, T>(at_most<A>(C::exp_high, at_least<A>(C::exp_low, x)));
+  const auto [n, p, p_low] = reduce_exp<A, T>(at_most<A>(C::exp_high, at_least<A>(C::exp_low, x)));
+  static_cast<void>(p_low);
   // 2^n in two factors: neither overflows before the result does, and a subnormal result is rounded once.
   const Batch<A, T> half_magic = madd<A>(n, Batch<A, T>(T(0.5)), Batch<A, T>(biased_magic<T>));
   const Batch<A, T> rest_magic = (n - (half_magic - Batch<A, T>(biased_magic<T>))) + Batch<A, T>(biased_magic<T>);
@@ -123,23 +129,28 @@ UNSPOOL_INLINE Batch<A, T> vexp(Batch<A, T> x) {
 template <class A, class T>
 UNSPOOL_INLINE Batch<A, T> vexpm1(Batch<A, T> x) {
   using C = Constants<T>;
-  const auto [n, p] = reduce_exp<A, T>(at_most<A>(C::exp_high, at_least<A>(C::expm1_low, x)));
+  const auto [n, p, p_low] = reduce_exp<A, T>(at_most<A>(C::exp_high, at_least<A>(C::expm1_low, x)));
+  static_cast<void>(p_low);
   // 2 (2^(n-1) p + (2^(n-1) - 1/2)): n reaches one more than the largest exponent.
   const Batch<A, T> half_power = power_from_magic<A, T>(n + Batch<A, T>(biased_magic<T> - 1));
   const Batch<A, T> y = T(2) * madd<A>(half_power, p, half_power - T(0.5));
-  return xsimd::select(x == T(0), x, y);
+  // Halving would round a subnormal.
+  return xsimd::select(xsimd::abs(x) < Batch<A, T>(4 * C::smallest_normal), x, y);
 }
 
-// numerator / (whole + part), the sum between 1 and 2. In double the sum's rounding error, up to one ulp of the quotient,
-// is put back (1 / sum to first order is 3/2 - sum / 2); in float four ulp leave room for it.
+// (numerator + low) / (whole + part + low_part), the sum between 1 and 2. In float this is a plain quotient, four ulp
+// leave room for its errors. In double the rounding of the sum, up to one ulp of the quotient, is put back together
+// with the low parts: the exact quotient is q + (low - q (lost + low_part)) / sum, and 1 / sum = 3/2 - sum / 2 to
+// first order.
 template <class A, class T>
-UNSPOOL_INLINE Batch<A, T> divide_by_sum(Batch<A, T> numerator, T whole, Batch<A, T> part) {
+UNSPOOL_INLINE Batch<A, T> divide_by_sum(Batch<A, T> numerator, Batch<A, T> low, T whole, Batch<A, T> part,
+                                         Batch<A, T> low_part) {
   const Batch<A, T> sum = part + whole;
-  const Batch<A, T> quotient = fast_div<A>(numerator, sum);
-  if constexpr (sizeof(T) == 4) return quotient;
-  const Batch<A, T> lost = part - (sum - whole);
+  const Batch<A, T> q = fast_div<A>(numerator, sum);
+  if constexpr (sizeof(T) == 4) return q;
+  const Batch<A, T> lost = (part - (sum - whole)) + low_part;
   const Batch<A, T> inverse = nmadd<A>(sum, Batch<A, T>(T(0.5)), Batch<A, T>(T(1.5)));
-  return nmadd<A>(quotient, lost * inverse, quotient);
+  return madd<A>(nmadd<A>(q, lost, low), inverse, q);
 }
 
 template <class A, class T>
@@ -147,19 +158,21 @@ UNSPOOL_INLINE Batch<A, T> vtanh(Batch<A, T> x) {
   using C = Constants<T>;
   // With e = expm1(-2|x|) in (-1, 0], tanh|x| = -e / (2 + e): no cancellation anywhere, and exact for tiny x.
   const Batch<A, T> magnitude = at_most<A>(C::tanh_saturated, xsimd::abs(x));
-  const auto [n, p] = reduce_exp<A, T>(T(-2) * magnitude);
+  const auto [n, p, p_low] = reduce_exp<A, T>(T(-2) * magnitude);
   const Batch<A, T> power = power_from_magic<A, T>(n + Batch<A, T>(biased_magic<T>));
-  const Batch<A, T> e = madd<A>(power, p, power - T(1));
-  const Batch<A, T> y = divide_by_sum<A, T>(e, T(2), e);
-  const Batch<A, T> sign_bit(T(-0.0));
-  return (xsimd::abs(y) | (x & sign_bit));
+  const Batch<A, T> whole = power - T(1), e = madd<A>(power, p, whole);
+  // What rounding e lost (whole outweighs the product unless it is 0), and what p had lost before.
+  const Batch<A, T> low = madd<A>(power, p_low, power * p - (e - whole));
+  const Batch<A, T> y = divide_by_sum<A, T>(e, low, T(2), e, low);
+  return xsimd::abs(y) | (x & Batch<A, T>(T(-0.0)));
 }
 
 template <class A, class T>
 UNSPOOL_INLINE Batch<A, T> vsigmoid(Batch<A, T> x) {
   // e never overflows, and both sides keep their relative accuracy.
   const Batch<A, T> e = vexp<A, T>(-xsimd::abs(x));
-  return divide_by_sum<A, T>(xsimd::select(x < T(0), e, Batch<A, T>(T(1))), T(1), e);
+  const Batch<A, T> zero(T(0));
+  return divide_by_sum<A, T>(xsimd::select(x < zero, e, Batch<A, T>(T(1))), zero, T(1), e, zero);
 }
 
 template <class A, class T>

@@ -1,0 +1,155 @@
+// Graph: a light read-only snapshot of a tape, and the writers that show it as text, JSON, DOT or a picture.
+// docs/graph-format.md describes what is written.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "unspool/tape.hpp"
+
+namespace unspool {
+
+/// One recorded value. Texts and lists lie in the Graph: indices into its tables keep a node of a long tape small.
+struct GraphNode {
+  enum Flag : std::uint8_t {
+    view = 1,        ///< lies inside operand 0's memory
+    needs_grad = 2,  ///< a parameter or variable leads here
+    parameter = 4,   ///< the leaf of a parameter; `parameter_index` says which
+    severed = 8,     ///< an op without derivative cut the gradient off on the way here
+  };
+
+  std::uint32_t op = 0;            ///< into Graph::ops
+  std::uint32_t scope = 0;         ///< into Graph::texts: "encoder/lstm.0"
+  std::uint32_t file = 0;          ///< into Graph::texts: the source file's name without folders
+  std::uint32_t line = 0;          ///< 0: unknown
+  std::int64_t step = -1;          ///< -1: recorded outside every step
+  std::uint64_t first_input = 0;   ///< into Graph::inputs
+  std::uint64_t first_extent = 0;  ///< into Graph::extents
+  std::uint64_t first_attr = 0;    ///< into Graph::attrs
+  std::uint32_t input_count = 0;
+  std::uint32_t attr_count = 0;
+  std::int32_t parameter_index = -1;  ///< into Graph::parameters
+  std::uint8_t rank = 0;
+  std::uint8_t flags = 0;
+  std::int64_t value_bytes = 0;  ///< 0 for a view
+  std::int64_t saved_bytes = 0;  ///< what the rule keeps beside the value for backward
+  std::int64_t flops = 0;        ///< of the forward computation
+  double gradient_norm = -1;     ///< of d(loss)/d(this); negative: not known
+
+  bool has(Flag flag) const { return (flags & flag) != 0; }
+};
+
+struct GraphOp {
+  std::string name;
+  std::string attrs;  ///< names and kinds of its attributes, as in OpInfo::attrs
+};
+
+struct GraphParameter {
+  std::string name;
+  std::uint32_t node = 0;
+  bool trainable = true;
+  double gradient_norm = -1;  ///< of the sum over all steps; negative: backward() has not run
+};
+
+/// The snapshot: nodes in recording order, so that a node's inputs precede it. Plain data; it outlives the tape.
+struct Graph {
+  ScalarType scalar = ScalarType::float32;
+  std::vector<GraphNode> nodes;
+  std::vector<GraphOp> ops;
+  std::vector<GraphParameter> parameters;  ///< in the order the tape met them
+  std::vector<std::string> texts;          ///< scopes and file names; texts[0] is empty
+  std::vector<std::uint32_t> inputs;
+  std::vector<std::int64_t> extents;
+  std::vector<std::int64_t> attrs;  ///< 64-bit words, reals bit-cast, a list last
+
+  const std::string& op_name(const GraphNode& n) const { return ops[n.op].name; }
+  const std::string& scope_of(const GraphNode& n) const { return texts[n.scope]; }
+  const std::string& file_of(const GraphNode& n) const { return texts[n.file]; }
+  std::span<const std::uint32_t> inputs_of(const GraphNode& n) const {
+    return std::span(inputs).subspan(n.first_input, n.input_count);
+  }
+  std::span<const std::int64_t> extents_of(const GraphNode& n) const {
+    return std::span(extents).subspan(n.first_extent, n.rank);
+  }
+  std::span<const std::int64_t> attrs_of(const GraphNode& n) const {
+    return std::span(attrs).subspan(n.first_attr, n.attr_count);
+  }
+};
+
+enum class GraphFormat : std::uint8_t {
+  by_extension,  ///< .txt, .json, .dot or .svg
+  text,          ///< a node a line
+  json,
+  dot,  ///< with positions: draw it with `neato -n2`
+  svg   ///< a picture: time runs to the right
+};
+
+/// How parameters are drawn.
+enum class ParameterStyle : std::uint8_t {
+  automatic,  ///< DOT: nodes up to 8 steps, badges beyond; SVG: badges
+  badges,     ///< a mark on every node that reads the parameter
+  nodes       ///< DOT: a node of its own with an edge to every reader
+};
+
+struct GraphStyle {
+  std::string title = {};  ///< SVG: above the picture; empty: none
+  ParameterStyle parameters = ParameterStyle::automatic;
+  bool fold_views = true;  ///< draw reshapes and slices as a part of the edge
+  int first_steps = 3;     ///< SVG: of a long sequence, these many steps and ...
+  int last_steps = 2;      ///< ... these many are drawn, the others folded
+};
+
+/// Per-step total of the gradients that arrive at some of a step's nodes: which nodes, see StepSelect.
+struct StepGradient {
+  std::int64_t step = 0;
+  double norm = 0;         ///< root of the sum of the squared norms
+  std::int64_t nodes = 0;  ///< that were counted
+};
+
+struct StepSelect {
+  std::string op = {};     ///< only this op's nodes; empty: any
+  std::string scope = {};  ///< only nodes in this scope or one inside it; empty: any
+  /// Only what a step hands on to another one, hidden states and cells, and the same nodes of the last step; not a sum
+  /// of losses.
+  bool carried = true;
+};
+
+namespace detail {
+UNSPOOL_API Graph capture(const TapeCore& tape);
+}
+
+/// Snapshots a tape: O(nodes). Gradient norms are there after backward() on a tape with keep_gradient_norms.
+template <Scalar T>
+Graph capture(const Tape<T>& tape) {
+  return detail::capture(*tape.core());
+}
+
+UNSPOOL_API std::string graph_text(const Graph& graph);
+UNSPOOL_API std::string graph_json(const Graph& graph);
+UNSPOOL_API std::string graph_dot(const Graph& graph, const GraphStyle& style = {});
+UNSPOOL_API std::string graph_svg(const Graph& graph, const GraphStyle& style = {});
+
+/// Writes a graph in the format that the path's extension names. The file is replaced whole or not at all. Throws
+/// bad_argument for an unknown extension, file_write.
+UNSPOOL_API void write_graph(const Graph& graph, const std::string& path,
+                             GraphFormat format = GraphFormat::by_extension, const GraphStyle& style = {});
+template <Scalar T>
+void write_graph(const Tape<T>& tape, const std::string& path, GraphFormat format = GraphFormat::by_extension,
+                 const GraphStyle& style = {}) {
+  write_graph(detail::capture(*tape.core()), path, format, style);
+}
+
+/// "axis=1, keepdims=true"; what is false is left out, and a long list is cut short and followed by its length.
+UNSPOOL_API std::string attrs_text(const Graph& graph, const GraphNode& node);
+
+/// Checks that tables and nodes agree, that inputs precede the node that reads them, and that every library op's rule
+/// infers the recorded shape. Ops of the user's own are not in the library's table and are taken as they are. Throws
+/// verify_failed with the first node that is wrong.
+UNSPOOL_API void verify(const Graph& graph);
+
+/// The gradient norm that arrives at each step, in order of the steps: how far back in time the loss is felt. Steps in
+/// which nothing was selected, or nothing's norm is known, are left out.
+UNSPOOL_API std::vector<StepGradient> gradient_by_step(const Graph& graph, const StepSelect& select = {});
+
+}  // namespace unspool

@@ -1,0 +1,172 @@
+// Layers: Linear, Embedding, and RNN, LSTM and GRU over whole sequences, time first. Parameter names, shapes and
+// initial values are PyTorch's.
+//
+//   us::LSTM lstm(params, "rnn", {.input = I, .hidden = H, .layers = 2});
+//   auto [ys, state] = lstm(tape.input(x));   // x [T,B,I] -> ys [T,B,H], state.h and state.c [layers,B,H]
+//
+// Layers refer to parameters in the set, which must outlive them.
+#pragma once
+
+#include "unspool/cells.hpp"
+#include "unspool/ids.hpp"
+
+namespace unspool {
+
+struct LinearOptions {
+  std::int64_t input = 0;
+  std::int64_t output = 0;
+  bool bias = true;
+  std::optional<Init> weight_init = {};  ///< default: uniform in ±1/sqrt(input), and the bias too
+  std::optional<Init> bias_init = {};
+};
+
+/// y = x W^T + b with "name.weight" [out,in] and "name.bias" [out].
+template <Scalar T = float>
+class Linear {
+ public:
+  /// Throws bad_argument unless input and output are above 0, duplicate_name.
+  Linear(ParameterSet<T>& params, std::string name, const LinearOptions& options);
+  /// x [..., in] -> [..., out].
+  Var<T> operator()(const Var<T>& x, Where where = Where::current()) const;
+
+ private:
+  std::string name_;
+  Parameter<T>* weight_;
+  Parameter<T>* bias_ = nullptr;
+};
+
+struct EmbeddingOptions {
+  std::int64_t count = 0;  ///< of ids
+  std::int64_t width = 0;  ///< of a row
+  Init init = normal(0, 1);
+};
+
+/// A table of rows chosen by id: "name.weight" [count,width].
+template <Scalar T = float>
+class Embedding {
+ public:
+  /// Throws bad_argument unless count and width are above 0, duplicate_name.
+  Embedding(ParameterSet<T>& params, std::string name, const EmbeddingOptions& options);
+  /// One row for each id: [ids.size(),width]. The tape is named because ids are on none. Throws index_out_of_range.
+  Var<T> operator()(Tape<T>& tape, const Ids& ids, Where where = Where::current()) const;
+  /// The same for ids laid out in a shape, such as [T,B]: shape followed by width.
+  Var<T> operator()(Tape<T>& tape, const Ids& ids, const Shape& shape, Where where = Where::current()) const;
+
+ private:
+  std::string name_;
+  Parameter<T>* weight_;
+};
+
+struct RNNOptions {
+  std::int64_t input = 0;
+  std::int64_t hidden = 0;
+  int layers = 1;
+  Nonlinearity nonlinearity = Nonlinearity::tanh;
+  double dropout = 0;  ///< probability, on the outputs of every layer but the last, while training
+  CellInit init = {};
+  bool fused = true;
+};
+
+struct LSTMOptions {
+  std::int64_t input = 0;
+  std::int64_t hidden = 0;
+  int layers = 1;
+  double dropout = 0;
+  double forget_bias = 0;  ///< see forget_gate_bias()
+  CellInit init = {};
+  bool fused = true;
+};
+
+struct GRUOptions {
+  std::int64_t input = 0;
+  std::int64_t hidden = 0;
+  int layers = 1;
+  double dropout = 0;
+  CellInit init = {};
+  bool fused = true;
+};
+
+/// What a recurrent layer returns: every step's output [T,B,H] and the state after the last step, [layers,B,H].
+template <Scalar T, class State>
+struct SequenceOutput {
+  Var<T> outputs;
+  State state;
+};
+
+/// What RNN, LSTM and GRU share: cells stacked in layers and run over time. Input projections are made for all steps in
+/// one product. Nodes are in the scope "name/l0", and those of a step carry its number.
+template <Scalar T, class CellType>
+class Recurrent {
+ public:
+  using State = typename CellType::State;
+
+  /// x [T,B,I] from zero states. Throws empty_sequence for T = 0, shape_mismatch.
+  SequenceOutput<T, State> operator()(const Var<T>& x, Where where = Where::current()) const {
+    return run(x, nullptr, where);
+  }
+  /// x [T,B,I] from given states [layers,B,H].
+  SequenceOutput<T, State> operator()(const Var<T>& x, const State& initial, Where where = Where::current()) const {
+    return run(x, &initial, where);
+  }
+
+  /// Turns dropout on (the default) or off.
+  void set_training(bool training) noexcept { training_ = training; }
+  bool training() const noexcept { return training_; }
+  /// The layers' cells, for loops of your own.
+  const std::vector<CellType>& cells() const noexcept { return cells_; }
+
+ protected:
+  template <class LayerOptions, class CellOptions>
+  Recurrent(ParameterSet<T>& params, std::string name, const char* op, const LayerOptions& options, CellOptions cell);
+
+ private:
+  SequenceOutput<T, State> run(const Var<T>& x, const State* initial, Where where) const;
+
+  std::string name_;
+  const char* op_;
+  std::vector<CellType> cells_;
+  std::vector<std::string> scopes_;  // "l0", "l1", ...
+  double dropout_;
+  bool training_ = true;
+};
+
+/// RNNCell over time: "name.weight_ih_l0", "name.weight_hh_l0", "name.bias_ih_l0", "name.bias_hh_l0", "..._l1", ...
+template <Scalar T = float>
+class RNN : public Recurrent<T, RNNCell<T>> {
+ public:
+  /// Throws bad_argument unless input, hidden and layers are above 0 and dropout is in 0..1, duplicate_name.
+  RNN(ParameterSet<T>& params, std::string name, const RNNOptions& options);
+};
+
+/// LSTMCell over time; names as RNN's.
+template <Scalar T = float>
+class LSTM : public Recurrent<T, LSTMCell<T>> {
+ public:
+  LSTM(ParameterSet<T>& params, std::string name, const LSTMOptions& options);
+};
+
+/// GRUCell over time; names as RNN's.
+template <Scalar T = float>
+class GRU : public Recurrent<T, GRUCell<T>> {
+ public:
+  GRU(ParameterSet<T>& params, std::string name, const GRUOptions& options);
+};
+
+extern template class UNSPOOL_API Linear<float>;
+extern template class UNSPOOL_API Linear<double>;
+extern template class UNSPOOL_API Embedding<float>;
+extern template class UNSPOOL_API Embedding<double>;
+extern template class UNSPOOL_API Recurrent<float, RNNCell<float>>;
+extern template class UNSPOOL_API Recurrent<double, RNNCell<double>>;
+extern template class UNSPOOL_API Recurrent<float, LSTMCell<float>>;
+extern template class UNSPOOL_API Recurrent<double, LSTMCell<double>>;
+extern template class UNSPOOL_API Recurrent<float, GRUCell<float>>;
+extern template class UNSPOOL_API Recurrent<double, GRUCell<double>>;
+extern template class UNSPOOL_API RNN<float>;
+extern template class UNSPOOL_API RNN<double>;
+extern template class UNSPOOL_API LSTM<float>;
+extern template class UNSPOOL_API LSTM<double>;
+extern template class UNSPOOL_API GRU<float>;
+extern template class UNSPOOL_API GRU<double>;
+
+}  // namespace unspool

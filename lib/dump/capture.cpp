@@ -1,0 +1,129 @@
+// From the tape's nodes to a Graph. One pass; texts are interned by the address they come from.
+#include <limits>
+#include <unordered_map>
+
+#include "tape/tape_core.hpp"
+#include "unspool/graph.hpp"
+
+namespace unspool::detail {
+namespace {
+
+class Capture {
+ public:
+  explicit Capture(const TapeCore& tape) : tape_(tape) {
+    graph_.scalar = tape.type();
+    graph_.texts.emplace_back();
+    scopes_[0] = 0;
+  }
+
+  Graph run() {
+    graph_.nodes.reserve(tape_.node_count());
+    for (std::uint32_t i = 0; i < tape_.node_count(); ++i) add(i);
+    return std::move(graph_);
+  }
+
+ private:
+  void add(std::uint32_t index) {
+    const Node& node = tape_.node(index);
+    const Labels::Context& context = tape_.labels().context(node.context);
+    GraphNode n;
+    n.op = op_index(*node.rule);
+    n.scope = scope_index(context.scope);
+    n.file = node.where.line() == 0 ? 0 : file_index(node.where.file_name());
+    n.line = node.where.line();
+    n.step = context.step;
+    add_lists(n, node);
+    add_costs(n, node, index);
+    const auto flag_if = [&](std::uint16_t bit, GraphNode::Flag flag) { n.flags |= node.has(bit) ? flag : 0; };
+    flag_if(flag::view, GraphNode::view);
+    flag_if(flag::needs_grad, GraphNode::needs_grad);
+    flag_if(flag::parameter, GraphNode::parameter);
+    flag_if(flag::severed, GraphNode::severed);
+    n.gradient_norm = gradient_norm(node, index);
+    if (node.has(flag::parameter)) {
+      n.parameter_index = static_cast<std::int32_t>(graph_.parameters.size());
+      graph_.parameters.push_back({node.parameter->name, index, node.has(flag::needs_grad), n.gradient_norm});
+    }
+    graph_.nodes.push_back(n);
+  }
+
+  void add_lists(GraphNode& n, const Node& node) {
+    n.rank = node.rank;
+    n.first_extent = graph_.extents.size();
+    graph_.extents.insert(graph_.extents.end(), node.extents, node.extents + node.rank);
+    n.input_count = node.arity;
+    n.first_input = graph_.inputs.size();
+    if (node.arity > 0) graph_.inputs.insert(graph_.inputs.end(), node.inputs(), node.inputs() + node.arity);
+    n.attr_count = static_cast<std::uint32_t>(node.attr_count());
+    n.first_attr = graph_.attrs.size();
+    if (n.attr_count > 0) graph_.attrs.insert(graph_.attrs.end(), node.attrs, node.attrs + n.attr_count);
+  }
+
+  void add_costs(GraphNode& n, const Node& node, std::uint32_t index) {
+    if (!node.has(flag::view)) n.value_bytes = node.size() * tape_.bytes_each();
+    if (node.arity == 0) return;
+    // The rule's functions take the tape by non-const pointer and, for these two, only read shapes through it.
+    const Call call{const_cast<TapeCore*>(&tape_),
+                    node.rule,
+                    node.inputs(),
+                    node.arity,
+                    index,
+                    node.attrs,
+                    node.attr_count(),
+                    node.where};
+    const Shape shape = node.shape();
+    if (node.rule->saved != nullptr) n.saved_bytes = node.rule->saved(InferArgs(call), shape) * tape_.bytes_each();
+    if (node.rule->flops != nullptr)
+      n.flops = node.rule->flops(InferArgs(call), shape);
+    else if (!node.has(flag::view))
+      n.flops = shape.size();
+  }
+
+  // A visited node's norm was noted when its gradient was complete; those of leaves are still there to be measured.
+  double gradient_norm(const Node& node, std::uint32_t index) const {
+    constexpr double unknown = -1;
+    if (!node.has(flag::needs_grad) || tape_.stats().backward_visits == 0) return unknown;
+    if (node.has(flag::parameter)) {
+      const ParameterCore& p = *node.parameter;
+      return p.grad_is_zero ? 0 : norm_of(tape_.type(), p.grad.data(), p.shape.size());
+    }
+    if (node.arity == 0) {
+      const void* gradient = tape_.gradient(index);
+      return gradient == nullptr ? 0 : norm_of(tape_.type(), gradient, node.size());
+    }
+    return index < tape_.gradient_norms().size() ? tape_.gradient_norms()[index] : unknown;
+  }
+
+  std::uint32_t op_index(const OpRule& rule) {
+    const auto [at, fresh] = ops_.try_emplace(&rule, static_cast<std::uint32_t>(graph_.ops.size()));
+    if (fresh) graph_.ops.push_back({rule.info.name, rule.info.attrs});
+    return at->second;
+  }
+
+  std::uint32_t scope_index(std::uint32_t scope) {
+    const auto [at, fresh] = scopes_.try_emplace(scope, static_cast<std::uint32_t>(graph_.texts.size()));
+    if (fresh) graph_.texts.push_back(tape_.labels().scope_path(scope));
+    return at->second;
+  }
+
+  std::uint32_t file_index(const char* path) {
+    const auto [at, fresh] = files_.try_emplace(path, static_cast<std::uint32_t>(graph_.texts.size()));
+    if (fresh) {
+      const std::string_view all = path;
+      graph_.texts.emplace_back(all.substr(all.find_last_of('/') + 1));  // npos + 1 is 0
+    }
+    return at->second;
+  }
+
+  const TapeCore& tape_;
+  Graph graph_;
+  std::unordered_map<const OpRule*, std::uint32_t> ops_;
+  std::unordered_map<std::uint32_t, std::uint32_t> scopes_;
+  std::unordered_map<const char*, std::uint32_t> files_;
+};
+
+}  // namespace
+
+Graph capture(const TapeCore& tape) { return Capture(tape).run(); }
+
+}  // namespace unspool::detail

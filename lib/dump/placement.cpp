@@ -1,0 +1,314 @@
+#include "dump/placement.hpp"
+
+#include <algorithm>
+#include <unordered_map>
+
+namespace unspool::detail {
+namespace {
+
+constexpr std::uint32_t nowhere = Placement::nowhere;
+constexpr std::uint32_t most_blocks = 8;
+
+// The least and the greatest cell of a set: all that is asked of it is whether it has none, one or several.
+struct Range {
+  std::uint32_t first = nowhere;
+  std::uint32_t last = 0;
+  void add(std::uint32_t cell) {
+    first = std::min(first, cell);
+    last = std::max(last, cell);
+  }
+  bool none() const { return first == nowhere; }
+  bool one() const { return first == last; }
+  bool several() const { return first < last; }
+};
+
+class Placer {
+ public:
+  Placer(const Graph& graph, bool fold_views) : graph_(graph), count_(static_cast<std::uint32_t>(graph.nodes.size())) {
+    out_.cell.assign(count_, nowhere);
+    out_.stands_for.assign(count_, nowhere);
+    out_.carried.assign(count_, 0);
+    fold(fold_views);
+  }
+
+  Placement run() {
+    find_passes();
+    find_blocks();
+    make_columns();
+    step_nodes_ = group(out_.cell, cell_count());
+    place_dependents();
+    place_sources();
+    mark_carried();
+    return std::move(out_);
+  }
+
+ private:
+  std::uint32_t cell_count() const { return static_cast<std::uint32_t>(out_.cells.size()); }
+  std::uint32_t source(std::uint32_t input) const { return out_.drawn_as[input]; }
+  bool drawn(std::uint32_t i) const { return out_.drawn_as[i] == i && graph_.nodes[i].parameter_index < 0; }
+  bool of_step(std::uint32_t i) const { return graph_.nodes[i].step >= 0; }
+  std::uint32_t lane_of(std::uint32_t block) const { return lanes_[block]; }
+  std::uint32_t block_of(std::uint32_t cell) const { return out_.cells[cell].block; }
+  bool begins_block(std::uint32_t column) const { return column == lanes_[block_of(column)] + 1; }
+  bool ends_block(std::uint32_t column) const { return column + 1 == lanes_[block_of(column) + 1]; }
+
+  // A view that nothing reads is drawn: folded, it would vanish.
+  void fold(bool fold_views) {
+    std::vector<std::uint8_t> read(count_, 0);
+    for (const std::uint32_t input : graph_.inputs) read[input] = 1;
+    out_.drawn_as.resize(count_);
+    for (std::uint32_t i = 0; i < count_; ++i) {
+      const GraphNode& n = graph_.nodes[i];
+      const bool folds = fold_views && n.has(GraphNode::view) && read[i] != 0;
+      out_.drawn_as[i] = folds ? out_.drawn_as[graph_.inputs_of(n)[0]] : i;
+    }
+  }
+
+  // A pass ends where time turns round. Its direction is that of its first two steps, or that in which it was entered.
+  void find_passes() {
+    pass_.assign(count_, nowhere);
+    std::int64_t current = -1;
+    bool settled = false;
+    for (std::uint32_t i = 0; i < count_; ++i) {
+      if (!drawn(i) || !of_step(i)) continue;
+      if (const std::int64_t step = graph_.nodes[i].step; step != current) {
+        const int direction = step > current ? 1 : -1;
+        if (directions_.empty() || (settled && direction != directions_.back())) {
+          directions_.push_back(direction);
+          settled = false;
+        } else {
+          directions_.back() = direction;
+          settled = true;
+        }
+        current = step;
+      }
+      pass_[i] = static_cast<std::uint32_t>(directions_.size() - 1);
+    }
+  }
+
+  // A pass continues an earlier one, and stands to its right, where it reads more steps of it that lie ahead in its own
+  // direction (a decoder's first step reads the encoder's last) than it reads the same steps (a further layer). What
+  // one step alone leads to (a context computed from the last state) counts as that step.
+  void find_blocks() {
+    std::vector<std::int64_t> ahead(directions_.size(), 0);
+    std::vector<std::uint32_t> origin(count_, nowhere);  // a node of the one step that leads here
+    constexpr std::uint32_t several = nowhere - 1;
+    for (std::uint32_t i = 0; i < count_; ++i) {
+      if (!drawn(i)) continue;
+      if (of_step(i)) origin[i] = i;
+      for (const std::uint32_t input : graph_.inputs_of(graph_.nodes[i])) {
+        const std::uint32_t from = origin[source(input)];
+        if (from == nowhere) continue;
+        if (!of_step(i))
+          origin[i] = origin[i] == nowhere || same_column(origin[i], from) ? from : several;
+        else if (from != several && pass_[from] != pass_[i])
+          ahead[pass_[i]] += lead(from, i);
+      }
+    }
+    block_of_pass_.assign(directions_.size(), 0);
+    for (std::size_t p = 1; p < directions_.size(); ++p)
+      block_of_pass_[p] = block_of_pass_[p - 1] + (ahead[p] > 0 ? 1 : 0);
+    // Interleaved passes turn round at every step; they share their columns.
+    if (!block_of_pass_.empty() && block_of_pass_.back() >= most_blocks) block_of_pass_.assign(directions_.size(), 0);
+  }
+  int lead(std::uint32_t from, std::uint32_t to) const {
+    const std::int64_t distance = graph_.nodes[from].step - graph_.nodes[to].step;
+    return distance == 0 ? -1 : (distance > 0) == (directions_[pass_[to]] > 0) ? 1 : 0;
+  }
+  bool same_column(std::uint32_t a, std::uint32_t b) const {
+    return a < nowhere - 1 && b < nowhere - 1 && pass_[a] == pass_[b] && graph_.nodes[a].step == graph_.nodes[b].step;
+  }
+
+  void make_columns() {
+    using Key = std::pair<std::uint32_t, std::int64_t>;  // block, step
+    const auto key = [&](std::uint32_t i) { return Key(block_of_pass_[pass_[i]], graph_.nodes[i].step); };
+    std::vector<Key> columns;
+    for (std::uint32_t i = 0; i < count_; ++i)
+      if (pass_[i] != nowhere && (columns.empty() || columns.back() != key(i))) columns.push_back(key(i));
+    std::sort(columns.begin(), columns.end());
+    columns.erase(std::unique(columns.begin(), columns.end()), columns.end());
+
+    std::vector<std::uint32_t> cell_of_column;
+    const std::uint32_t blocks = directions_.empty() ? 0 : block_of_pass_.back() + 1;
+    for (std::uint32_t b = 0; b <= blocks; ++b) {
+      lanes_.push_back(cell_count());
+      out_.cells.push_back({Placement::lane, b});
+      while (cell_of_column.size() < columns.size() && columns[cell_of_column.size()].first == b) {
+        out_.cells.push_back({columns[cell_of_column.size()].second, b});
+        cell_of_column.push_back(cell_count() - 1);
+      }
+    }
+    std::uint32_t at = 0;  // neighbours in time are mostly neighbours in the recording
+    for (std::uint32_t i = 0; i < count_; ++i) {
+      if (pass_[i] == nowhere) continue;
+      if (columns[at] != key(i))
+        at = static_cast<std::uint32_t>(std::lower_bound(columns.begin(), columns.end(), key(i)) - columns.begin());
+      out_.cell[i] = cell_of_column[at];
+    }
+  }
+
+  // What was recorded outside the steps and depends on one of them.
+  void place_dependents() {
+    depends_.assign(count_, 0);
+    std::vector<Range> readers(count_);
+    for (std::uint32_t i = 0; i < count_; ++i)
+      if (out_.in_cell(i))
+        for (const std::uint32_t input : graph_.inputs_of(graph_.nodes[i])) readers[source(input)].add(out_.cell[i]);
+    for (std::uint32_t i = 0; i < count_; ++i) {
+      if (!drawn(i) || of_step(i)) continue;
+      Range steps;
+      Range others;
+      bool reads_bar = false;
+      for (const std::uint32_t input : graph_.inputs_of(graph_.nodes[i])) {
+        const std::uint32_t from = source(input);
+        if (of_step(from) && out_.in_cell(from)) {
+          steps.add(out_.cell[from]);
+        } else if (depends_[from] != 0) {
+          if (out_.cell[from] == Placement::bar)
+            reads_bar = true;
+          else
+            others.add(out_.cell[from]);
+        }
+      }
+      if (steps.none() && others.none() && !reads_bar) continue;
+      depends_[i] = 1;
+      out_.cell[i] = dependent_cell(i, steps, others, readers[i]);
+    }
+  }
+
+  std::uint32_t dependent_cell(std::uint32_t i, const Range& steps, const Range& others, const Range& readers) const {
+    if (steps.several() || readers.several()) return Placement::bar;
+    if (steps.none() && others.none()) {
+      const GraphNode& n = graph_.nodes[i];
+      const bool one_value =
+          std::all_of(graph_.extents.begin() + n.first_extent, graph_.extents.begin() + n.first_extent + n.rank,
+                      [](auto e) { return e == 1; });
+      return one_value ? lanes_.back() : Placement::bar;
+    }
+    std::uint32_t cell = others.none() ? 0 : others.last;
+    if (!steps.none()) {
+      const bool bridge = !readers.none() && block_of(readers.first) > block_of(steps.last);
+      const std::uint32_t own = bridge                                     ? lane_of(block_of(readers.first))
+                                : ends_block(steps.last) && readers.none() ? lane_of(block_of(steps.last) + 1)
+                                                                           : steps.last;
+      cell = std::max(cell, own);
+    }
+    return cell;
+  }
+
+  // What depends on no step is placed by what reads it, so from the end.
+  void place_sources() {
+    struct Readers {
+      Range columns;
+      Range lanes;
+      bool bar = false;
+      std::uint32_t reader = 0;    // one of them, in a column
+      std::uint32_t position = 0;  // of the operand there
+    };
+    std::vector<Readers> readers(count_);
+    for (std::uint32_t i = count_; i-- > 0;) {
+      if (!drawn(i)) continue;
+      if (!out_.is_drawn(i)) {
+        const Readers& r = readers[i];
+        if (r.columns.several())
+          out_.cell[i] = Placement::bar;
+        else if (r.columns.one())
+          out_.cell[i] = source_cell(i, r.columns.first, r.reader, r.position);
+        else
+          out_.cell[i] = !r.lanes.none() ? r.lanes.first : r.bar ? Placement::bar : 0;
+      }
+      const std::span<const std::uint32_t> inputs = graph_.inputs_of(graph_.nodes[i]);
+      for (std::uint32_t k = 0; k < inputs.size(); ++k) {
+        Readers& r = readers[source(inputs[k])];
+        if (out_.cell[i] == Placement::bar) {
+          r.bar = true;
+        } else if (out_.in_column(i)) {
+          r.columns.add(out_.cell[i]);
+          r.reader = i;
+          r.position = k;
+        } else {
+          r.lanes.add(out_.cell[i]);
+        }
+      }
+    }
+  }
+
+  // Read by one column only: an initial state, or an input that was recorded outside its step. It is a state where
+  // the same place of the neighbouring column reads another column.
+  std::uint32_t source_cell(std::uint32_t i, std::uint32_t column, std::uint32_t reader, std::uint32_t position) {
+    const bool first = begins_block(column);
+    const bool last = ends_block(column);
+    const std::uint32_t before = lane_of(block_of(column));
+    const std::uint32_t after = lane_of(block_of(column) + 1);
+    if (first && last) return before;
+    if (first && takes_place_of(i, column, column + 1, reader, position)) return before;
+    if (last && takes_place_of(i, column, column - 1, reader, position)) return after;
+    return column;
+  }
+
+  bool takes_place_of(std::uint32_t i, std::uint32_t column, std::uint32_t other, std::uint32_t reader,
+                      std::uint32_t position) {
+    const std::span<const std::uint32_t> here = step_nodes_.of(column);
+    const std::span<const std::uint32_t> there = step_nodes_.of(other);
+    const std::size_t at = static_cast<std::size_t>(std::lower_bound(here.begin(), here.end(), reader) - here.begin());
+    if (at >= here.size() || here[at] != reader || at >= there.size()) return false;
+    const GraphNode& twin = graph_.nodes[there[at]];
+    if (twin.op != graph_.nodes[reader].op || twin.input_count != graph_.nodes[reader].input_count) return false;
+    const std::uint32_t state = source(graph_.inputs_of(twin)[position]);
+    if (!out_.in_column(state) || out_.cell[state] == other) return false;
+    out_.stands_for[i] = state;
+    return true;
+  }
+
+  void mark_carried() {
+    for (std::uint32_t i = 0; i < count_; ++i) {
+      if (!drawn(i) || !out_.in_column(i)) continue;
+      for (const std::uint32_t input : graph_.inputs_of(graph_.nodes[i])) {
+        const std::uint32_t from = source(input);
+        if (out_.in_column(from) && out_.cell[from] != out_.cell[i]) out_.carried[from] = 1;
+      }
+    }
+    // At the end of time nothing reads the state any more; it is known by its neighbour's.
+    for (std::uint32_t c = 0; c < cell_count(); ++c) {
+      if (!out_.cells[c].is_column()) continue;
+      if (ends_block(c) && !begins_block(c)) copy_carried(c - 1, c);
+      if (begins_block(c) && !ends_block(c)) copy_carried(c + 1, c);
+    }
+  }
+  void copy_carried(std::uint32_t from, std::uint32_t to) {
+    const std::span<const std::uint32_t> known = step_nodes_.of(from);
+    const std::span<const std::uint32_t> ends = step_nodes_.of(to);
+    for (std::size_t k = 0; k < std::min(known.size(), ends.size()); ++k)
+      if (out_.carried[known[k]] != 0 && graph_.nodes[known[k]].op == graph_.nodes[ends[k]].op)
+        out_.carried[ends[k]] = 1;
+  }
+
+  const Graph& graph_;
+  std::uint32_t count_;
+  Placement out_;
+  std::vector<std::uint32_t> pass_;  // of nodes of a step
+  std::vector<int> directions_;      // of each pass: 1 or -1
+  std::vector<std::uint32_t> block_of_pass_;
+  std::vector<std::uint32_t> lanes_;  // cell of the lane before each block; one more after the last
+  std::vector<std::uint8_t> depends_;
+  Groups step_nodes_;
+};
+
+}  // namespace
+
+Groups group(const std::vector<std::uint32_t>& key, std::uint32_t count) {
+  Groups groups;
+  groups.start.assign(count + 1, 0);
+  for (const std::uint32_t k : key)
+    if (k < count) ++groups.start[k + 1];
+  for (std::uint32_t k = 0; k < count; ++k) groups.start[k + 1] += groups.start[k];
+  groups.node.resize(groups.start[count]);
+  std::vector<std::uint32_t> at(groups.start.begin(), groups.start.end() - 1);
+  for (std::uint32_t i = 0; i < key.size(); ++i)
+    if (key[i] < count) groups.node[at[key[i]]++] = i;
+  return groups;
+}
+
+Placement place(const Graph& graph, bool fold_views) { return Placer(graph, fold_views).run(); }
+
+}  // namespace unspool::detail

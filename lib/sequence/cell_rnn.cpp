@@ -1,0 +1,31 @@
+#include "sequence/labels.hpp"
+#include "unspool/cells.hpp"
+#include "unspool/ops.hpp"
+
+namespace unspool {
+
+template <Scalar T>
+RNNCell<T>::RNNCell(ParameterSet<T>& params, std::string name, const RNNCellOptions& options, const std::string& suffix)
+    : Cell<T>(params, std::move(name), "RNNCell", 1, options.input, options.hidden, options.init, suffix),
+      nonlinearity_(options.nonlinearity),
+      fused_(options.fused) {}
+
+template <Scalar T>
+Var<T> RNNCell<T>::operator()(const Var<T>& x, const State& h, Where where) const {
+  const LabelGuard scope = detail::enter_scope(detail::tape_of(x, "RNNCell"), this->name_);
+  return step(this->project(x, where), h, where);
+}
+
+template <Scalar T>
+Var<T> RNNCell<T>::step(const Var<T>& projected, const State& h, Where where) const {
+  const bool rectified = nonlinearity_ == Nonlinearity::relu;
+  const detail::CellWeights<T>& w = this->weights_;
+  if (fused_) return rnn_cell(projected, h, *w.weight_hh, *w.bias_hh, rectified, where);
+  const Var<T> sum = add(projected, linear(h, *w.weight_hh, *w.bias_hh, where), where);
+  return rectified ? relu(sum, where) : tanh(sum, where);
+}
+
+template class RNNCell<float>;
+template class RNNCell<double>;
+
+}  // namespace unspool

@@ -1,0 +1,241 @@
+#!/usr/bin/env python3
+"""Compares this library with PyTorch in double precision: recurrent layers, losses, layer norm, embedding, optimisers,
+schedules.
+
+compare.py DRIVER    DRIVER is the program built from driver.cpp
+
+Prints a line a case with its worst relative error and exits 1 when one is above its tolerance. Without PyTorch it says
+so and exits 77, which Meson reports as skipped.
+"""
+import itertools
+import subprocess
+import sys
+
+try:
+    import torch
+    from torch import nn
+except ImportError:
+    print("skipped: this Python has no torch")
+    sys.exit(77)
+
+VALUES, GRADIENTS = 1e-12, 1e-11
+torch.set_default_dtype(torch.float64)
+
+
+class Case:
+    """What the driver is told, and what PyTorch says it must answer."""
+
+    def __init__(self, name, kind, **settings):
+        self.name, self.kind, self.settings = name, kind, settings
+        self.tensors, self.ids, self.expected = {}, {}, {}
+
+    def random(self, name, *shape, scale=1.0):
+        self.tensors[name] = scale * torch.randn(*shape)
+        return self.tensors[name].clone().requires_grad_()
+
+    def expect(self, name, value):
+        self.expected[name] = torch.as_tensor(value).detach().flatten()
+
+    def backward(self, results, leaves):
+        """Sums the results with random weights and expects the gradients of the leaves."""
+        loss = 0
+        for name, value in results.items():
+            self.expect(name, value)
+            self.tensors["weight_of_" + name] = torch.randn(value.shape)
+            loss = loss + (value * self.tensors["weight_of_" + name]).sum()
+        for name, grad in zip(leaves, torch.autograd.grad(loss, list(leaves.values()))):
+            self.expect("grad_of_" + name, grad)
+
+    def text(self):
+        lines = [f"case {self.name} {self.kind}"]
+        lines += [f"set {key} {value}" for key, value in self.settings.items()]
+        for name, x in self.tensors.items():
+            numbers = [*map(str, x.shape), *(f"{v:.17g}" for v in x.detach().flatten().tolist())]
+            lines.append(f"tensor {name} {x.dim()} {' '.join(numbers)}")
+        lines += [f"ids {name} {len(ids)} {' '.join(map(str, ids))}" for name, ids in self.ids.items()]
+        return "\n".join([*lines, "end", ""])
+
+
+def recurrent(cell, layers, initial, fused, steps=5, batch=3, width=4, hidden=6):
+    name = f"{cell}_{layers}_layer{'s' * (layers > 1)}{'_initial_state' * initial}{'_fused' if fused else '_composed'}_T{steps}_B{batch}_H{hidden}"
+    case = Case(name, "recurrent", cell=cell, layers=layers, input=width, hidden=hidden, fused=int(fused))
+    make = {"tanh": nn.RNN, "relu": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}[cell]
+    module = make(width, hidden, layers, **({"nonlinearity": cell} if make is nn.RNN else {}))
+    leaves = {"x": case.random("x", steps, batch, width)}
+    states = ["h0", "c0"] if cell == "lstm" else ["h0"]
+    if initial:
+        leaves |= {s: case.random(s, layers, batch, hidden) for s in states}
+    given = tuple(leaves[s] for s in states) if initial else None
+    y, last = module(leaves["x"], given if given is None or cell == "lstm" else given[0])
+    for parameter_name, p in module.named_parameters():
+        case.tensors["rnn." + parameter_name] = p
+        leaves["rnn." + parameter_name] = p
+    case.backward({"y": y, **dict(zip("hc", last if cell == "lstm" else [last]))}, leaves)
+    return case
+
+
+def cross_entropy(reduction, weighted, smoothing, ignoring):
+    name = f"cross_entropy_{reduction}{'_weighted' * weighted}{'_smoothed' * (smoothing > 0)}{'_ignoring' * ignoring}"
+    case = Case(name, "cross_entropy", reduction=reduction, label_smoothing=smoothing)
+    x = case.random("x", 9, 5, scale=3)
+    case.ids["targets"] = [0, 4, 2, 2, 1, 3, 0, 4, 2]
+    options = {"reduction": reduction, "label_smoothing": smoothing}
+    if ignoring:
+        case.settings["ignore_index"] = options["ignore_index"] = 2
+    if weighted:
+        case.tensors["class_weight"] = options["weight"] = torch.rand(5) + 0.5
+    y = nn.functional.cross_entropy(x, torch.tensor(case.ids["targets"]), **options)
+    case.backward({"y": y}, {"x": x})
+    return case
+
+
+def layer_norm(shape, eps):
+    case = Case(f"layer_norm_{'x'.join(map(str, shape))}_eps{eps:g}", "layer_norm", eps=eps)
+    leaves = {"x": case.random("x", *shape), "weight": case.random("weight", shape[-1]), "bias": case.random("bias", shape[-1])}
+    case.backward({"y": nn.functional.layer_norm(leaves["x"], shape[-1:], leaves["weight"], leaves["bias"], eps)}, leaves)
+    return case
+
+
+def embedding():
+    case = Case("embedding_with_repeated_ids", "embedding")
+    table = case.random("table", 7, 3)
+    case.ids["ids"] = [5, 0, 5, 6, 1, 5]
+    case.backward({"y": nn.functional.embedding(torch.tensor(case.ids["ids"]), table)}, {"table": table})
+    return case
+
+
+def optimizer(kind, max_norm=None, clip_value=None, steps=6, **options):
+    told = {key: int(value) if isinstance(value, bool) else value for key, value in options.items() if key != "betas"}
+    if "betas" in options:
+        told["beta1"], told["beta2"] = options["betas"]
+    clipping = {k: v for k, v in {"max_norm": max_norm, "clip_value": clip_value}.items() if v is not None}
+    label = "_".join([kind, *(f"{k}={v}" for k, v in {**told, **clipping}.items())])
+    case = Case(label, "optimizer", optimizer=kind, steps=steps, **told, **clipping)
+    params = {"w": case.random("w", 4, 3), "b": case.random("b", 3)}
+    x = case.random("x", 5, 4).detach()
+    case.tensors["weight_of_y"] = torch.randn(5, 3)
+    torch_optimizer = getattr(torch.optim, kind)(list(params.values()), **options)
+    for step in range(steps):
+        torch_optimizer.zero_grad()
+        (torch.tanh(x @ params["w"] + params["b"]) * case.tensors["weight_of_y"]).sum().backward()
+        if max_norm is not None:
+            case.expect(f"norm{step}", nn.utils.clip_grad_norm_(params.values(), max_norm))
+        if clip_value is not None:
+            nn.utils.clip_grad_value_(params.values(), clip_value)
+        torch_optimizer.step()
+        for name, p in params.items():
+            case.expect(f"{name}{step}", p.clone())
+    return case
+
+
+def schedule(kind, lr, steps, **options):
+    case = Case(f"{kind}_" + "_".join(f"{k}={v}" for k, v in options.items()), "schedule", schedule=kind, lr=lr, steps=steps, **options)
+    sgd = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=lr)
+    if kind == "OneCycleLR":
+        scheduler = torch.optim.lr_scheduler.OneCycleLR(sgd, max_lr=lr, cycle_momentum=False, **options)
+    else:
+        scheduler = getattr(torch.optim.lr_scheduler, kind)(sgd, **options)
+    rates = []
+    for _ in range(steps):
+        rates.append(sgd.param_groups[0]["lr"])
+        sgd.step()
+        if len(rates) < steps:
+            scheduler.step()
+    case.expect("rates", rates)
+    return case
+
+
+def all_cases():
+    for cell, layers, initial, fused in itertools.product(["tanh", "relu", "lstm", "gru"], [1, 2], [False, True], [True, False]):
+        yield recurrent(cell, layers, initial, fused)
+    for cell in ["tanh", "lstm", "gru"]:
+        yield recurrent(cell, 2, True, True, steps=40, batch=1, width=3, hidden=33)
+        yield recurrent(cell, 1, False, True, steps=1, batch=8, width=1, hidden=1)
+    for reduction, weighted, smoothing, ignoring in itertools.product(["mean", "sum", "none"], [False, True], [0.0, 0.1], [False, True]):
+        yield cross_entropy(reduction, weighted, smoothing, ignoring)
+    yield layer_norm((4, 7), 1e-5)
+    yield layer_norm((2, 3, 16), 0.1)
+    yield embedding()
+    yield optimizer("SGD", lr=0.1)
+    yield optimizer("SGD", lr=0.1, momentum=0.9)
+    yield optimizer("SGD", lr=0.1, momentum=0.9, dampening=0.3, weight_decay=0.02)
+    yield optimizer("SGD", lr=0.1, momentum=0.8, nesterov=True, weight_decay=0.01)
+    yield optimizer("SGD", lr=0.1, max_norm=0.5)
+    yield optimizer("SGD", lr=0.1, clip_value=0.2)
+    yield optimizer("RMSprop")
+    yield optimizer("RMSprop", lr=0.02, alpha=0.9, eps=1e-6, weight_decay=0.03)
+    yield optimizer("RMSprop", lr=0.02, momentum=0.7, centered=True)
+    yield optimizer("RMSprop", lr=0.02, centered=True)
+    yield optimizer("Adagrad")
+    yield optimizer("Adagrad", lr=0.2, lr_decay=0.1, weight_decay=0.02, initial_accumulator_value=0.4, eps=1e-8)
+    yield optimizer("Adam")
+    yield optimizer("Adam", lr=0.05, betas=(0.8, 0.95), eps=1e-6, weight_decay=0.1)
+    yield optimizer("Adam", lr=0.05, max_norm=0.1)
+    yield optimizer("AdamW")
+    yield optimizer("AdamW", lr=0.05, betas=(0.8, 0.95), eps=1e-6, weight_decay=0.2)
+    yield schedule("StepLR", 0.5, 12, step_size=4, gamma=0.3)
+    yield schedule("ExponentialLR", 0.5, 12, gamma=0.9)
+    yield schedule("CosineAnnealingLR", 0.5, 13, T_max=12, eta_min=0.05)
+    yield schedule("OneCycleLR", 0.5, 20, total_steps=20, pct_start=0.3, div_factor=25.0, final_div_factor=100.0)
+    yield schedule("OneCycleLR", 0.5, 10, total_steps=10, pct_start=0.0, div_factor=10.0, final_div_factor=1000.0)
+
+
+def answers(driver, cases):
+    """{case: {tensor: values}}, with {"error": text} for one that failed."""
+    run = subprocess.run([driver], input="".join(c.text() for c in cases), capture_output=True, text=True, check=True)
+    answered, current = {}, {}
+    for line in run.stdout.splitlines():
+        word, _, rest = line.partition(" ")
+        if word == "case":
+            current = answered[rest] = {}
+        elif word == "error":
+            current["error"] = rest
+        elif word == "tensor":
+            name, _, *values = rest.split(" ")
+            current[name] = torch.tensor([float(v) for v in values])
+    return answered
+
+
+def relative_error(given, expected):
+    """The largest difference over the largest magnitude of the tensor."""
+    if given.shape != expected.shape:
+        return float("inf")
+    if expected.numel() == 0:
+        return 0.0
+    scale = expected.abs().max().item()
+    error = (given - expected).abs().max().item() / (scale if scale > 0 else 1)
+    return error if error == error else float("inf")
+
+
+def judge(case, answer):
+    """(passed, the line to print)."""
+    if "error" in answer or not answer:
+        return False, f"FAIL {case.name}: {answer.get('error', 'no answer')}"
+    missing = sorted(case.expected.keys() - answer.keys())
+    if missing:
+        return False, f"FAIL {case.name}: no {', '.join(missing)}"
+    worst = {True: (0.0, "-"), False: (0.0, "-")}
+    for name, expected in case.expected.items():
+        is_gradient = name.startswith("grad_of_")
+        worst[is_gradient] = max(worst[is_gradient], (relative_error(answer[name], expected), name))
+    passed = worst[False][0] <= VALUES and worst[True][0] <= GRADIENTS
+    return passed, (f"{'ok  ' if passed else 'FAIL'} {case.name:60} values {worst[False][0]:.1e} ({worst[False][1]})"
+                    f"  gradients {worst[True][0]:.1e} ({worst[True][1]})")
+
+
+def main():
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
+    torch.manual_seed(20240531)
+    cases = list(all_cases())
+    answered = answers(sys.argv[1], cases)
+    failures = 0
+    for case in cases:
+        passed, line = judge(case, answered.get(case.name, {}))
+        failures += not passed
+        print(line)
+    print(f"{len(cases)} cases, {failures} failed; PyTorch {torch.__version__}")
+    sys.exit(1 if failures else 0)
+
+
+main()

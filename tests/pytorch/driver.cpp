@@ -1,0 +1,194 @@
+// Runs the cases that compare.py sends and answers with this library's numbers, all in double.
+#include <cstring>
+#include <iostream>
+
+#include "exchange.hpp"
+#include "unspool/clip.hpp"
+#include "unspool/layers.hpp"
+#include "unspool/ops.hpp"
+#include "unspool/optim.hpp"
+#include "unspool/schedule.hpp"
+
+namespace us = unspool;
+
+namespace {
+
+using Var = us::Var<double>;
+
+void set_parameter(us::Parameter<double>& p, const us::Tensor<double>& values) {
+  if (p.shape() != values.shape())
+    throw std::runtime_error(p.name() + " is " + p.shape().to_string() + " here and " + values.shape().to_string() +
+                             " there");
+  std::copy(values.values().begin(), values.values().end(), p.mutable_values().begin());
+}
+
+// Gradients of a scalar that weighs every element differently, so that no transposition cancels out.
+Var weighted(us::Tape<double>& tape, const Case& c, const std::string& name, const Var& y) {
+  return sum(y * tape.input(c.tensor("weight_of_" + name)));
+}
+
+template <class Layer, class Options>
+void run_layer(const Case& c, Options options) {
+  us::ParameterSet<double> params;
+  options.input = c.integer("input");
+  options.hidden = c.integer("hidden");
+  options.layers = static_cast<int>(c.integer("layers"));
+  options.fused = c.flag("fused");
+  const Layer layer(params, "rnn", options);
+  for (us::Parameter<double>& p : params) set_parameter(p, c.tensor(p.name()));
+  us::Tape<double> tape;
+  const Var x = tape.variable(c.tensor("x"));
+  std::vector<std::pair<std::string, Var>> leaves{{"x", x}}, results;
+  const auto leaf = [&](const char* name) {
+    leaves.emplace_back(name, tape.variable(c.tensor(name)));
+    return leaves.back().second;
+  };
+  if constexpr (requires(const typename Layer::State& s) { s.c; }) {
+    const auto [ys, state] = c.has("h0") ? layer(x, {leaf("h0"), leaf("c0")}) : layer(x);
+    results = {{"y", ys}, {"h", state.h}, {"c", state.c}};
+  } else {
+    const auto [ys, state] = c.has("h0") ? layer(x, leaf("h0")) : layer(x);
+    results = {{"y", ys}, {"h", state}};
+  }
+  Var loss = tape.scalar(0);
+  for (const auto& [name, value] : results) {
+    loss += weighted(tape, c, name, value);
+    write_tensor(name, value.values());
+  }
+  tape.backward(loss);
+  for (const auto& [name, value] : leaves) write_tensor("grad_of_" + name, value.grad());
+  for (us::Parameter<double>& p : params) write_tensor("grad_of_" + p.name(), p.grad());
+}
+
+void run_recurrent(const Case& c) {
+  const std::string& cell = c.word("cell");
+  if (cell == "lstm") return run_layer<us::LSTM<double>>(c, us::LSTMOptions{});
+  if (cell == "gru") return run_layer<us::GRU<double>>(c, us::GRUOptions{});
+  us::RNNOptions options;
+  options.nonlinearity = cell == "relu" ? us::Nonlinearity::relu : us::Nonlinearity::tanh;
+  run_layer<us::RNN<double>>(c, options);
+}
+
+void run_cross_entropy(const Case& c) {
+  const std::string& reduction = c.word("reduction");
+  us::CrossEntropyOptions options;
+  options.reduction = reduction == "mean"  ? us::Reduction::mean
+                      : reduction == "sum" ? us::Reduction::sum
+                                           : us::Reduction::none;
+  options.label_smoothing = c.number("label_smoothing");
+  options.ignore_index = c.integer("ignore_index", options.ignore_index);
+  us::Tape<double> tape;
+  const Var x = tape.variable(c.tensor("x"));
+  const us::Ids targets = c.ids.at("targets");
+  const Var y = c.has("class_weight") ? cross_entropy(x, targets, tape.input(c.tensor("class_weight")), options)
+                                      : cross_entropy(x, targets, options);
+  write_tensor("y", y.values());
+  tape.backward(weighted(tape, c, "y", y));
+  write_tensor("grad_of_x", x.grad());
+}
+
+void run_layer_norm(const Case& c) {
+  us::Tape<double> tape;
+  const Var x = tape.variable(c.tensor("x")), w = tape.variable(c.tensor("weight")),
+            b = tape.variable(c.tensor("bias"));
+  const Var y = layer_norm(x, w, b, c.number("eps"));
+  write_tensor("y", y.values());
+  tape.backward(weighted(tape, c, "y", y));
+  write_tensor("grad_of_x", x.grad());
+  write_tensor("grad_of_weight", w.grad());
+  write_tensor("grad_of_bias", b.grad());
+}
+
+void run_embedding(const Case& c) {
+  us::ParameterSet<double> params;
+  const us::Shape& shape = c.tensor("table").shape();
+  const us::Embedding layer(params, "embedding", {.count = shape[0], .width = shape[1]});
+  set_parameter(params.at(0), c.tensor("table"));
+  us::Tape<double> tape;
+  const Var y = layer(tape, c.ids.at("ids"));
+  write_tensor("y", y.values());
+  tape.backward(weighted(tape, c, "y", y));
+  write_tensor("grad_of_table", params.at(0).grad());
+}
+
+std::unique_ptr<us::Optimizer<double>> make_optimizer(const Case& c, const us::ParameterSet<double>& params) {
+  const std::string& name = c.word("optimizer");
+  const auto number = [&](const char* key, double& option) { option = c.number(key, option); };
+  const auto build = [&]<class O, class Options>(Options o) -> std::unique_ptr<us::Optimizer<double>> {
+    number("lr", o.lr);
+    number("weight_decay", o.weight_decay);
+    if constexpr (requires { o.eps; }) number("eps", o.eps);
+    if constexpr (requires { o.beta1; }) number("beta1", o.beta1), number("beta2", o.beta2);
+    if constexpr (requires { o.momentum; }) number("momentum", o.momentum);
+    if constexpr (requires { o.dampening; }) number("dampening", o.dampening), o.nesterov = c.flag("nesterov");
+    if constexpr (requires { o.centered; }) number("alpha", o.alpha), o.centered = c.flag("centered");
+    if constexpr (requires { o.lr_decay; })
+      number("lr_decay", o.lr_decay), number("initial_accumulator_value", o.initial_accumulator_value);
+    return std::make_unique<O>(params, o);
+  };
+  if (name == "SGD") return build.operator()<us::SGD<double>>(us::SGDOptions{});
+  if (name == "RMSprop") return build.operator()<us::RMSprop<double>>(us::RMSpropOptions{});
+  if (name == "Adagrad") return build.operator()<us::Adagrad<double>>(us::AdagradOptions{});
+  if (name == "Adam") return build.operator()<us::Adam<double>>(us::AdamOptions{});
+  return build.operator()<us::AdamW<double>>(us::AdamWOptions{});
+}
+
+// loss = sum(tanh(x W) g) on two parameters, so that every gradient depends on the steps before it.
+void run_optimizer(const Case& c) {
+  us::ParameterSet<double> params;
+  for (const char* name : {"w", "b"})
+    set_parameter(params.add(name, c.tensor(name).shape(), us::zeros()), c.tensor(name));
+  const auto optimizer = make_optimizer(c, params);
+  us::Tape<double> tape;
+  for (int step = 0; step < c.integer("steps"); ++step) {
+    tape.reset();
+    params.zero_grad();
+    tape.backward(weighted(tape, c, "y", tanh(matmul(tape.input(c.tensor("x")), params["w"]) + params["b"])));
+    if (c.settings.contains("max_norm"))
+      write_tensor("norm" + std::to_string(step), std::vector{us::clip_grad_norm(params, c.number("max_norm"))});
+    if (c.settings.contains("clip_value")) us::clip_grad_value(params, c.number("clip_value"));
+    optimizer->step();
+    for (us::Parameter<double>& p : params) write_tensor(p.name() + std::to_string(step), p.values());
+  }
+}
+
+void run_schedule(const Case& c) {
+  const std::string& name = c.word("schedule");
+  const double lr = c.number("lr");
+  std::vector<double> rates;
+  for (std::int64_t step = 0; step < c.integer("steps"); ++step) {
+    if (name == "StepLR") rates.push_back(us::StepLR{lr, c.integer("step_size"), c.number("gamma")}(step));
+    if (name == "ExponentialLR") rates.push_back(us::ExponentialLR{lr, c.number("gamma")}(step));
+    if (name == "CosineAnnealingLR")
+      rates.push_back(us::CosineLR{.lr = lr, .steps = c.integer("T_max"), .min_lr = c.number("eta_min")}(step));
+    if (name == "OneCycleLR")
+      rates.push_back(us::OneCycleLR{lr, c.integer("total_steps"), c.number("pct_start"), c.number("div_factor"),
+                                     c.number("final_div_factor")}(step));
+  }
+  write_tensor("rates", rates);
+}
+
+void run(const Case& c) {
+  if (c.kind == "recurrent") return run_recurrent(c);
+  if (c.kind == "cross_entropy") return run_cross_entropy(c);
+  if (c.kind == "layer_norm") return run_layer_norm(c);
+  if (c.kind == "embedding") return run_embedding(c);
+  if (c.kind == "optimizer") return run_optimizer(c);
+  if (c.kind == "schedule") return run_schedule(c);
+  throw std::runtime_error("unknown kind " + c.kind);
+}
+
+}  // namespace
+
+int main() {
+  Case c;
+  while (read_case(std::cin, c)) {
+    std::printf("case %s\n", c.name.c_str());
+    try {
+      run(c);
+    } catch (const std::exception& e) {
+      std::printf("error %s\n", e.what());
+    }
+    std::printf("end\n");
+  }
+}

@@ -1,0 +1,154 @@
+// Every allocation of a step is made to fail in turn: each time a typed error, and a tape that goes on.
+#include <doctest/doctest.h>
+
+#include <new>
+
+#include "support/allocations.hpp"
+#include "support/close.hpp"
+#include "support/random_tensor.hpp"
+#include "unspool/error.hpp"
+#include "unspool/ops.hpp"
+#include "unspool/parameter.hpp"
+
+namespace us = unspool;
+using us::test::FailAllocation;
+using Values = std::vector<double>;
+
+namespace {
+
+struct Net {
+  us::ParameterSet<double> params{us::Seed{3}};
+  us::Parameter<double>& w = params.add("w", {40, 40}, us::orthogonal());
+  us::Parameter<double>& b = params.add("b", {40}, us::zeros());
+  us::Parameter<double>& table = params.add("table", {4, 40}, us::normal());
+  us::Tensor<double> x = us::test::random_tensor({3, 40}, 1);
+  const std::vector<std::int64_t> ids{3, 1, 0}, flat{120};
+
+  us::Var<double> loss(us::Tape<double>& tape) {
+    us::Var<double> h = tape.variable(x);
+    const auto scope = tape.scope("net");
+    for (int t = 0; t < 4; ++t) {
+      const auto step = tape.step(t);
+      h = tanh(matmul(h, w) + b + embedding(tape.parameter(table), ids));
+    }
+    const us::Var<double> wide = us::concat({h, h * 2.0, h * 3.0}, 1);
+    tape.keep_grad(h);
+    return sum(wide * wide) + sum(reshape(h, flat));
+  }
+
+  Values gradients() {
+    Values all;
+    for (us::Parameter<double>& p : params) all.insert(all.end(), p.grad().begin(), p.grad().end());
+    return all;
+  }
+
+  Values expected() {
+    us::Tape<double> tape;
+    params.zero_grad();
+    tape.backward(loss(tape));
+    return gradients();
+  }
+};
+
+// Lets through nothing but Error of code out_of_memory; false when nothing failed.
+template <class F>
+bool fails_typed(std::int64_t at, F f) {
+  const FailAllocation fail(at);
+  std::string text;
+  try {
+    f();
+  } catch (const us::Error& e) {
+    CHECK(e.code() == us::ErrorCode::out_of_memory);
+    return true;
+  } catch (const std::bad_alloc&) {
+    FAIL_CHECK("allocation ", at, " failed with a plain std::bad_alloc");
+    return true;
+  }
+  CHECK_MESSAGE(!fail.happened(), "allocation ", at, " failed and nobody said so");
+  return fail.happened();
+}
+
+}  // namespace
+
+TEST_CASE("an allocation that fails while recording or walking leaves a tape that goes on") {
+  Net net;
+  const Values expected = net.expected();
+  int failures = 0;
+  for (std::int64_t at = 0;; ++at) {
+    CAPTURE(at);
+    us::Tape<double> tape;
+    net.params.zero_grad();
+    if (!fails_typed(at, [&] { tape.backward(net.loss(tape)); })) break;
+    ++failures;
+    // At once, on the same recording; then on a new one.
+    net.params.zero_grad();
+    const us::Var<double> more = net.loss(tape);
+    tape.backward(more);
+    CHECK(us::test::difference(net.gradients(), expected) == "");
+    tape.reset();
+    net.params.zero_grad();
+    tape.backward(net.loss(tape));
+    CHECK(us::test::difference(net.gradients(), expected) == "");
+  }
+  CHECK(failures > 10);
+  MESSAGE(failures, " allocations failed in turn");
+}
+
+TEST_CASE("an allocation that fails while an op is recorded leaves nodes, memory and leaves as they were") {
+  Net net;
+  int failures = 0;
+  for (std::int64_t at = 0;; ++at) {
+    CAPTURE(at);
+    us::Tape<double> tape;
+    const us::Var<double> x = tape.variable(net.x);
+    for (int i = 0; i < 340; ++i) (void)(x * 1.0);  // so that nodes and chunks are nearly full
+    const us::Mark mark = tape.mark();
+    const std::int64_t nodes = tape.stats().nodes, bytes = tape.stats().value_bytes;
+    us::Tensor<double> big({3, 3000});
+    if (!fails_typed(at, [&] {
+          us::Var<double> y = matmul(x, net.w);
+          for (int i = 0; i < 30; ++i) y = y + tape.input(big).shape().rank();
+        }))
+      break;
+    ++failures;
+    tape.rewind(mark);
+    CHECK(tape.stats().nodes == nodes);
+    CHECK(tape.stats().value_bytes == bytes);
+    net.params.zero_grad();
+    tape.backward(sum(matmul(x, net.w)));
+    CHECK(us::test::close(net.w.grad()[0], net.x[0] + net.x[40] + net.x[80]));
+  }
+  CHECK(failures > 0);
+}
+
+TEST_CASE("an allocation that fails while tapes and parameters are made is a typed error") {
+  int failures = 0;
+  for (std::int64_t at = 0;
+       fails_typed(at,
+                   [] {
+                     us::ParameterSet<double> params;
+                     params.add("a name that is too long to be kept in line", {3, 3}, us::orthogonal());
+                     us::Tape<double> tape, another;
+                     (void)tape.parameter(params.at(0));
+                   });
+       ++at)
+    ++failures;
+  CHECK(failures > 3);
+}
+
+TEST_CASE("a failed walk gives no parameter garbage: it holds a part of the sum, or zeros") {
+  Net net;
+  const Values expected = net.expected();
+  for (std::int64_t at = 0;; ++at) {
+    us::Tape<double> tape;
+    const us::Var<double> loss = net.loss(tape);
+    net.params.zero_grad();
+    // Memory that the gradient buffers would show if they were read unwritten.
+    for (us::Parameter<double>& p : net.params) {
+      std::fill(p.grad().begin(), p.grad().end(), 1e300);
+      p.zero_grad();
+    }
+    if (!fails_typed(at, [&] { tape.backward(loss); })) break;
+    for (const double g : net.gradients()) REQUIRE(std::abs(g) < 1e100);
+  }
+}

@@ -1,0 +1,50 @@
+#include "support/allocations.hpp"
+
+#include <cstddef>
+#include <cstdlib>
+#include <new>
+
+namespace {
+
+thread_local std::int64_t allocations = 0;
+thread_local std::int64_t until_failure = -1;  // negative: none is planned
+thread_local bool failed = false;
+
+void* allocate(std::size_t bytes, std::size_t alignment) {
+  ++allocations;
+  if (until_failure >= 0 && until_failure-- == 0) {
+    failed = true;
+    throw std::bad_alloc();
+  }
+  if (bytes == 0) bytes = 1;
+  void* memory = alignment <= alignof(std::max_align_t)
+                     ? std::malloc(bytes)
+                     : std::aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment);
+  if (memory == nullptr) throw std::bad_alloc();
+  return memory;
+}
+
+}  // namespace
+
+// The array and nothrow forms call these.
+void* operator new(std::size_t bytes) { return allocate(bytes, 1); }
+void* operator new(std::size_t bytes, std::align_val_t alignment) {
+  return allocate(bytes, static_cast<std::size_t>(alignment));
+}
+void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory); }
+void operator delete(void* memory, std::size_t, std::align_val_t) noexcept { std::free(memory); }
+
+namespace unspool::test {
+
+std::int64_t allocation_count() { return allocations; }
+
+FailAllocation::FailAllocation(std::int64_t after) {
+  failed = false;
+  until_failure = after;
+}
+FailAllocation::~FailAllocation() { until_failure = -1; }
+bool FailAllocation::happened() const { return failed; }
+
+}  // namespace unspool::test

@@ -1,0 +1,79 @@
+#include "corpus.hpp"
+
+#include <algorithm>
+#include <array>
+#include <filesystem>
+#include <fstream>
+#include <fmt/core.h>
+#include <stdexcept>
+
+namespace charlm {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* fortunes_folder = "/usr/share/games/fortunes";
+constexpr std::size_t least_bytes = 2000;
+
+std::string read_file(const fs::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  if (!file && !file.eof()) throw std::runtime_error(fmt::format("cannot read {}", path.string()));
+  return text;
+}
+
+// fortune(6)'s format: quotations separated by lines with a single %. The index (.dat) and the links (.u8) are left out.
+std::string read_fortunes() {
+  std::error_code error;
+  std::vector<fs::path> files;
+  for (const fs::directory_entry& entry : fs::directory_iterator(fortunes_folder, error))
+    if (entry.is_regular_file() && !entry.is_symlink() && entry.path().extension().empty()) files.push_back(entry.path());
+  if (files.empty())
+    throw std::runtime_error(fmt::format("no text in {}; install the package fortunes, or name a text file", fortunes_folder));
+  std::sort(files.begin(), files.end());
+  std::string text;
+  for (const fs::path& file : files) text += read_file(file);
+  std::string without_separators;
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t end = std::min(text.find('\n', at), text.size() - 1);
+    if (end - at == 1 && text[at] == '%')
+      without_separators += '\n';
+    else
+      without_separators.append(text, at, end - at + 1);
+    at = end + 1;
+  }
+  return without_separators;
+}
+
+}  // namespace
+
+Corpus read_corpus(const std::string& path) {
+  Corpus corpus;
+  std::string text;
+  if (path.empty()) {
+    corpus.source = fmt::format("the quotations in {}", fortunes_folder);
+    text = read_fortunes();
+  } else {
+    if (!fs::is_regular_file(path)) throw std::runtime_error(fmt::format("{} is not a file that can be read", path));
+    corpus.source = path;
+    text = read_file(path);
+  }
+  if (text.size() < least_bytes)
+    throw std::runtime_error(fmt::format("{} holds {} bytes; a language model needs at least {}", corpus.source, text.size(), least_bytes));
+
+  std::array<bool, 256> seen{};
+  for (const char c : text) seen[static_cast<unsigned char>(c)] = true;
+  std::array<std::uint8_t, 256> id_of{};
+  for (int byte = 0; byte < 256; ++byte)
+    if (seen[byte]) {
+      id_of[byte] = static_cast<std::uint8_t>(corpus.bytes_of_id.size());
+      corpus.bytes_of_id.push_back(static_cast<unsigned char>(byte));
+    }
+  const std::size_t split = text.size() - text.size() / 20;
+  corpus.train.reserve(split);
+  for (std::size_t i = 0; i < text.size(); ++i)
+    (i < split ? corpus.train : corpus.held_out).push_back(id_of[static_cast<unsigned char>(text[i])]);
+  return corpus;
+}
+
+}  // namespace charlm
