@@ -131,7 +131,7 @@ class Var : public Operand<T> {
   }
   Tensor<T> tensor() const { return Tensor<T>(shape(), std::vector<T>(values().begin(), values().end())); }
   /// The only element. Throws not_scalar.
-  T item() const { return tensor().item(); }
+  T item() const { return size() == 1 ? values()[0] : tensor().item(); }
   /// d(loss)/d(this) after backward(), for variables and for values that were kept with tape.keep_grad(). Throws no_gradient.
   std::span<const T> grad() const {
     return {static_cast<const T*>(detail::gradient_of(*this)), static_cast<std::size_t>(size())};

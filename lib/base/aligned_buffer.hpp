@@ -17,7 +17,7 @@ class AlignedBuffer {
   AlignedBuffer() noexcept = default;
   /// Unspecified contents. Throws std::bad_alloc.
   explicit AlignedBuffer(std::int64_t bytes)
-      : data_(static_cast<std::byte*>(::operator new(static_cast<std::size_t>(bytes), std::align_val_t{cache_line}))),
+      : data_(static_cast<std::byte*>(::operator new (static_cast<std::size_t>(bytes), std::align_val_t{cache_line}))),
         bytes_(bytes) {}
   AlignedBuffer(AlignedBuffer&& other) noexcept
       : data_(std::exchange(other.data_, nullptr)), bytes_(std::exchange(other.bytes_, 0)) {}
@@ -26,7 +26,7 @@ class AlignedBuffer {
     std::swap(bytes_, other.bytes_);
     return *this;
   }
-  ~AlignedBuffer() { ::operator delete(data_, std::align_val_t{cache_line}); }
+  ~AlignedBuffer() { ::operator delete (data_, std::align_val_t{cache_line}); }
 
   std::byte* data() const noexcept { return data_; }
   std::int64_t bytes() const noexcept { return bytes_; }

@@ -1,9 +1,9 @@
 #include "unspool/shape.hpp"
 
 #include <algorithm>
-#include <fmt/ranges.h>
 
 #include "base/check.hpp"
+#include "base/text.hpp"
 
 namespace unspool {
 namespace {
@@ -20,8 +20,8 @@ Shape::Shape(std::span<const std::int64_t> extents) {
   bool zero = false;
   for (int axis = 0; axis < rank_; ++axis) {
     const std::int64_t extent = extents[axis];
-    detail::require(extent >= 0, ErrorCode::bad_shape, "shape", "extents must not be negative; given [{}]",
-                    fmt::join(extents, ","));
+    detail::require(extent >= 0, ErrorCode::bad_shape, "shape", "extents must not be negative; given {}",
+                    detail::bracketed(extents));
     extents_[axis] = extent;
     zero = zero || extent == 0;
   }
@@ -31,7 +31,7 @@ Shape::Shape(std::span<const std::int64_t> extents) {
   }
   for (const std::int64_t extent : this->extents()) {
     detail::require(extent <= max_elements / size_, ErrorCode::bad_shape, "shape",
-                    "the element count must stay below 2^56; given [{}]", fmt::join(extents, ","));
+                    "the element count must stay below 2^56; given {}", detail::bracketed(extents));
     size_ *= extent;
   }
 }
@@ -42,7 +42,7 @@ bool operator==(const Shape& a, const Shape& b) noexcept {
   return a.rank_ == b.rank_ && std::equal(a.extents_, a.extents_ + a.rank_, b.extents_);
 }
 
-std::string Shape::to_string() const { return fmt::format("[{}]", fmt::join(extents(), ",")); }
+std::string Shape::to_string() const { return detail::bracketed(extents()); }
 
 bool broadcast(const Shape& a, const Shape& b, Shape& result) {
   const int rank = std::max(a.rank(), b.rank());

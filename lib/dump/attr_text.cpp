@@ -1,9 +1,10 @@
 #include "dump/attr_text.hpp"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <cmath>
+
+#include "base/text.hpp"
 
 namespace unspool {
 namespace detail {
@@ -48,8 +49,8 @@ std::string value_text(const Attribute& a) {
     default:
       break;
   }
-  if (a.words.size() <= listed) return fmt::format("[{}]", fmt::join(a.words, ","));
-  return fmt::format("[{},... {} in all]", fmt::join(a.words.first(listed), ","), a.words.size());
+  if (a.words.size() <= listed) return bracketed(a.words);
+  return fmt::format("[{},... {} in all]", join(a.words.first(listed)), a.words.size());
 }
 
 }  // namespace

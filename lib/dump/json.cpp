@@ -1,10 +1,10 @@
 // The graph as JSON, version 1; docs/graph-format.md lists the fields. A node a line, so that two files can be
 // compared.
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <cmath>
 
+#include "base/text.hpp"
 #include "dump/attr_text.hpp"
 #include "dump/escape.hpp"
 
@@ -52,7 +52,7 @@ class JsonWriter {
   void node(std::uint32_t index) {
     const GraphNode& n = graph_.nodes[index];
     put("{{\"id\":{},\"op\":{},\"inputs\":[{}],\"shape\":[{}],\"attrs\":{{", index, quoted(graph_.op_name(n)),
-        fmt::join(graph_.inputs_of(n), ","), fmt::join(graph_.extents_of(n), ","));
+        detail::join(graph_.inputs_of(n)), detail::join(graph_.extents_of(n)));
     attributes(n);
     put("}},\"step\":{},\"scope\":{},\"file\":{},\"line\":{}", n.step < 0 ? "null" : std::to_string(n.step),
         quoted(graph_.scope_of(n)), quoted(graph_.file_of(n)), n.line);
@@ -78,7 +78,7 @@ class JsonWriter {
           put("{}", number(a.real()));
           break;
         case detail::Attribute::Kind::list:
-          put("[{}]", fmt::join(a.words, ","));
+          put("{}", detail::bracketed(a.words));
           break;
       }
       comma = ",";

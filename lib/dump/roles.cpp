@@ -1,10 +1,10 @@
 #include "dump/roles.hpp"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 
+#include "base/text.hpp"
 #include "dump/attr_text.hpp"
 #include "dump/escape.hpp"
 
@@ -81,9 +81,7 @@ std::string short_name(const std::string& name, std::size_t limit) {
   return shorten(std::string_view(name).substr(name.find_last_of('.') + 1), limit);  // npos + 1 is 0
 }
 
-std::string shape_text(const Graph& graph, const GraphNode& node) {
-  return fmt::format("[{}]", fmt::join(graph.extents_of(node), ","));
-}
+std::string shape_text(const Graph& graph, const GraphNode& node) { return bracketed(graph.extents_of(node)); }
 
 std::string bytes_text(std::int64_t bytes) {
   if (bytes < 1000) return fmt::format("{} bytes", bytes);

@@ -1,6 +1,7 @@
 // The graph as lines of text: parameters first, then a node a line in recording order.
+#include "base/text.hpp"
+
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <unordered_set>
@@ -61,7 +62,7 @@ class TextWriter {
 
   void line(std::uint32_t index) {
     const GraphNode& n = graph_.nodes[index];
-    put("%{}:[{}] = ", index, fmt::join(graph_.extents_of(n), ","));
+    put("%{}:{} = ", index, detail::bracketed(graph_.extents_of(n)));
     if (n.parameter_index >= 0)
       put("parameter {}", escape(graph_.parameters[n.parameter_index].name));
     else

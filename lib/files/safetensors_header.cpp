@@ -1,10 +1,9 @@
 #include "files/safetensors_header.hpp"
 
-#include <fmt/ranges.h>
-
 #include <algorithm>
 #include <limits>
 
+#include "base/text.hpp"
 #include "files/json_reader.hpp"
 
 namespace unspool::detail {
@@ -134,7 +133,7 @@ class HeaderParser {
   void check_size(const TensorEntry& entry, const Extents& extents) const {
     const auto fail = [&](std::string_view rule) {
       json_.fail(fmt::format("{}; {} has shape [{}] of {} and data_offsets [{},{}]", rule, quoted(header_.name(entry)),
-                             fmt::join(extents.span(), ","), dtype_name(entry.dtype), entry.begin, entry.end));
+                             join(extents.span()), dtype_name(entry.dtype), entry.begin, entry.end));
     };
     // Shape's own limit, in its own order: an extent of 0 makes the others harmless.
     constexpr std::uint64_t max_elements = std::uint64_t{1} << 56;

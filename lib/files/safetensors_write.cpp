@@ -1,8 +1,7 @@
-#include <fmt/ranges.h>
-
 #include <algorithm>
 
 #include "base/check.hpp"
+#include "base/text.hpp"
 #include "files/atomic_file.hpp"
 #include "files/safetensors_header.hpp"
 #include "files/safetensors_writer.hpp"
@@ -79,8 +78,8 @@ void Writing::append_tensors(std::span<const NamedTensor* const> sorted) {
     const std::uint64_t end = begin + tensor->bytes.size();
     header += ',';
     append_string(header, tensor->name);
-    fmt::format_to(std::back_inserter(header), R"(:{{"dtype":"{}","shape":[{}],"data_offsets":[{},{}]}})",
-                   tensor->dtype, fmt::join(tensor->shape.extents(), ","), begin, end);
+    header += fmt::format(R"(:{{"dtype":"{}","shape":[{}],"data_offsets":[{},{}]}})", tensor->dtype,
+                          join(tensor->shape.extents()), begin, end);
     parts.push_back(tensor->bytes);
     begin = end;
   }

@@ -2,16 +2,13 @@
 // shape: y as given; one extent may be -1, which stands for what is left. The element count stays.
 // math:  y = x, its values in the same row-major order;  dx = dy
 // note:  Always a view: nothing is copied, forward or backward.
-#include <fmt/ranges.h>
-
 #include <algorithm>
 
+#include "base/text.hpp"
 #include "ops/op.hpp"
 
 namespace unspool {
 namespace {
-
-std::string listed(std::span<const std::int64_t> extents) { return fmt::format("[{}]", fmt::join(extents, ",")); }
 
 struct Reshape {
   static Shape infer(const InferArgs& a) {
@@ -26,7 +23,7 @@ struct Reshape {
     for (int k = 0; k < static_cast<int>(given.size()); ++k) {
       extents[k] = given[k];
       reject_unless(a, given[k] >= 0 || (given[k] == -1 && open < 0), ErrorCode::bad_shape,
-                    "extents must not be negative, but for one -1; given {}", listed(given));
+                    "extents must not be negative, but for one -1; given {}", detail::bracketed(given));
       if (given[k] == -1)
         open = k;
       else
@@ -35,12 +32,12 @@ struct Reshape {
     if (open >= 0) {
       reject_unless(a, known > 0 && size % known == 0, ErrorCode::shape_mismatch,
                     "the other extents must divide the element count {}, and not be 0, to tell what -1 is; given {}",
-                    size, listed(given));
+                    size, detail::bracketed(given));
       extents[open] = size / known;
       known = size;
     }
     reject_unless(a, known == size, ErrorCode::shape_mismatch, "the element count {} must stay; given {}", size,
-                  listed(given));
+                  detail::bracketed(given));
     return Shape(std::span<const std::int64_t>(extents, given.size()));
   }
   static std::int64_t view(const InferArgs&) { return 0; }

@@ -8,7 +8,7 @@
 namespace unspool {
 namespace {
 
-PermutePlan exchange(const detail::ArgsBase& a, std::span<const std::int64_t> extents) {
+PermutePlan swap_plan(const detail::ArgsBase& a, std::span<const std::int64_t> extents) {
   const int rank = static_cast<int>(extents.size());
   int axes[Shape::max_rank];
   for (int i = 0; i < rank; ++i) axes[i] = i;
@@ -25,18 +25,18 @@ struct Transpose {
     std::swap(extents[axis_of(a, 0)], extents[axis_of(a, 1)]);
     return Shape(std::span<const std::int64_t>(extents, static_cast<std::size_t>(x.rank())));
   }
-  static std::int64_t view(const InferArgs& a) { return exchange(a, a.shape(0).extents()).is_view() ? 0 : -1; }
+  static std::int64_t view(const InferArgs& a) { return swap_plan(a, a.shape(0).extents()).is_view() ? 0 : -1; }
   static std::int64_t flops(const InferArgs&, const Shape&) { return 0; }
 
   template <class T>
   static void forward(const ForwardArgs<T>& a) {
-    permute_copy(exchange(a, a.x(0).dims()), a.x(0).data, a.y().data);
+    permute_copy(swap_plan(a, a.x(0).dims()), a.x(0).data, a.y().data);
   }
   template <class T>
   static void backward(const BackwardArgs<T>& a) {
     bool first;
     if (T* dx = a.dx(0).touch(first))
-      (first ? permute_copy<T> : permute_add<T>)(exchange(a, a.dy().dims()), a.dy().data, dx);
+      (first ? permute_copy<T> : permute_add<T>)(swap_plan(a, a.dy().dims()), a.dy().data, dx);
   }
 };
 

@@ -31,7 +31,7 @@ class Arena {
   std::int64_t used_bytes() const noexcept;
   std::int64_t reserved_bytes() const noexcept;
   void release() noexcept {
-    chunks_.clear();
+    std::vector<AlignedBuffer>().swap(chunks_);
     at_ = {};
   }
 

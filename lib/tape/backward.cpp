@@ -1,8 +1,9 @@
 // The reverse walk. Recording order is a topological order, so it is one loop over the nodes, from the loss down:
 // a node's gradient is complete when the loop reaches it, because everything that uses it was recorded later.
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <cstring>
-#include <fmt/core.h>
 
 #include "base/check.hpp"
 #include "tape/tape_core.hpp"
@@ -72,9 +73,8 @@ std::string TapeCore::severed_by(std::uint32_t index) const {
     const Node& node = nodes_[index];
     const bool differentiable = node.has(flag::view) || node.rule->backward[static_cast<int>(type_)] != nullptr;
     const std::uint32_t* inputs = node.inputs();
-    const std::uint32_t* next = std::find_if(inputs, inputs + node.arity, [&](std::uint32_t input) {
-      return nodes_[input].has(flag::severed);
-    });
+    const std::uint32_t* next = std::find_if(inputs, inputs + node.arity,
+                                             [&](std::uint32_t input) { return nodes_[input].has(flag::severed); });
     if (!differentiable || next == inputs + node.arity) return fmt::format("%{} ({})", index, node.rule->info.name);
     index = *next;
   }
@@ -85,7 +85,8 @@ void TapeCore::check_walk(const Node& loss, std::uint32_t index, bool plain, std
     throw Error(code, "backward", what, where_text(loss.context, where, index));
   };
   if (loss.size() != seed_size && plain)
-    reject(ErrorCode::not_scalar, fmt::format("the loss must have one element; its shape is {}", loss.shape().to_string()));
+    reject(ErrorCode::not_scalar,
+           fmt::format("the loss must have one element; its shape is {}", loss.shape().to_string()));
   if (loss.size() != seed_size)
     reject(ErrorCode::not_scalar, fmt::format("the seed must have the size of the value; given {} for {}", seed_size,
                                               loss.shape().to_string()));
@@ -106,7 +107,8 @@ void TapeCore::check_walk(const Node& loss, std::uint32_t index, bool plain, std
     const Node& node = nodes_[i];
     if (reached_[i] == 0 || !node.has(flag::needs_grad) || node.arity == 0) continue;
     if (node.has(flag::walked))
-      reject(ErrorCode::backward_twice, fmt::format("%{} ({}) was walked by an earlier backward", i, node.rule->info.name));
+      reject(ErrorCode::backward_twice,
+             fmt::format("%{} ({}) was walked by an earlier backward", i, node.rule->info.name));
     for (std::uint32_t k = 0; k < node.arity; ++k) reached_[node.inputs()[k]] = 1;
   }
 }
@@ -276,13 +278,14 @@ void run_backward(TapeCore& tape, const Handle& loss, const void* seed, std::int
   tape.backward(loss, seed, seed_size, where);
 }
 
-// A parameter keeps its gradient anyway. A view whose gradient is to be read gets a buffer of its own: in the shared one
-// it would mix with what other users of the same memory add. Views of that view then lie in the new buffer.
+// A parameter keeps its gradient anyway. A view whose gradient is to be read gets a buffer of its own: in the shared
+// one it would mix with what other users of the same memory add. Views of that view then lie in the new buffer.
 void TapeCore::keep_gradient(std::uint32_t index) {
   Node& node = nodes_[index];
   if (node.has(flag::parameter | flag::keep_grad)) return;
   require(!node.has(flag::walked), ErrorCode::no_gradient, "keep_grad",
-          "must be called before backward(); %{} ({}) has been walked and its gradient is gone", index, node.rule->info.name);
+          "must be called before backward(); %{} ({}) has been walked and its gradient is gone", index,
+          node.rule->info.name);
   node.flags |= flag::keep_grad;
   if (!node.shares_gradient()) return;
   node.flags |= flag::own_grad;

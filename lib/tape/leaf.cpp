@@ -55,7 +55,8 @@ Handle record_parameter(TapeCore& tape, ParameterCore& parameter, Where where) t
 }
 
 void fail_leaf_size(const Shape& shape, std::size_t given) {
-  fail(ErrorCode::shape_mismatch, "input", "shape {} holds {} values; given {}", shape.to_string(), shape.size(), given);
+  fail(ErrorCode::shape_mismatch, "input", "shape {} holds {} values; given {}", shape.to_string(), shape.size(),
+       given);
 }
 
 // A small open-addressing table from parameter to leaf. Stamps make forgetting everything O(1).

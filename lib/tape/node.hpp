@@ -6,14 +6,14 @@
 namespace unspool::detail {
 
 namespace flag {
-inline constexpr std::uint16_t needs_grad = 1;   // a parameter or variable leads here
-inline constexpr std::uint16_t view = 2;         // the value lies inside operand 0's; so does the gradient, unless own_grad
-inline constexpr std::uint16_t keep_grad = 4;    // the gradient stays readable after backward
-inline constexpr std::uint16_t parameter = 8;    // leaf of a parameter; `parameter_` is set
-inline constexpr std::uint16_t walked = 16;      // an earlier backward went through
-inline constexpr std::uint16_t severed = 32;     // an op without derivative cut the gradient off on the way here
-inline constexpr std::uint16_t own_grad = 64;    // a view with a gradient buffer of its own: its gradient is to be known
-inline constexpr std::uint16_t pending = 128;    // the walk under way has reached it and not yet visited it
+inline constexpr std::uint16_t needs_grad = 1;  // a parameter or variable leads here
+inline constexpr std::uint16_t view = 2;  // the value lies inside operand 0's; so does the gradient, unless own_grad
+inline constexpr std::uint16_t keep_grad = 4;  // the gradient stays readable after backward
+inline constexpr std::uint16_t parameter = 8;  // leaf of a parameter; `parameter_` is set
+inline constexpr std::uint16_t walked = 16;    // an earlier backward went through
+inline constexpr std::uint16_t severed = 32;   // an op without derivative cut the gradient off on the way here
+inline constexpr std::uint16_t own_grad = 64;  // a view with a gradient buffer of its own: its gradient is to be known
+inline constexpr std::uint16_t pending = 128;  // the walk under way has reached it and not yet visited it
 }  // namespace flag
 
 struct Node {
@@ -23,7 +23,7 @@ struct Node {
   const std::int64_t* attrs;    // attrs[-1] is their number; null when there are none
   Where where;
   union {
-    std::uint32_t pair[2];      // operands, up to two; of a view, operand 0 and the node whose gradient buffer it lies in
+    std::uint32_t pair[2];  // operands, up to two; of a view, operand 0 and the node whose gradient buffer it lies in
     const std::uint32_t* list;  // more than two
     ParameterCore* parameter;   // of a parameter leaf
   };

@@ -1,8 +1,9 @@
 #include "unspool/parameter.hpp"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <cstring>
-#include <fmt/core.h>
 
 #include "base/check.hpp"
 #include "tape/parameter_core.hpp"
@@ -59,7 +60,8 @@ std::uint64_t stream_of(std::string_view name) {
 
 template <Scalar T>
 Parameter<T>& ParameterSet<T>::add(std::string name, const Shape& shape, const Init& init) {
-  detail::require(find(name) == nullptr, ErrorCode::duplicate_name, "parameter", "there is already one named \"{}\"", name);
+  detail::require(find(name) == nullptr, ErrorCode::duplicate_name, "parameter", "there is already one named \"{}\"",
+                  name);
   try {
     auto core = detail::make_parameter(scalar_type<T>, name, shape);
     detail::initialize_parameter(*core, init, Random(seed_, detail::stream_of(name)));

@@ -1,15 +1,15 @@
 // Recording: operands are resolved, the shape is inferred, memory is taken, the value is computed. A failure at any
 // point leaves the tape as it was.
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <cstring>
-#include <fmt/core.h>
 
 #include "base/check.hpp"
 #include "tape/tape_core.hpp"
 
 namespace unspool::detail {
 namespace {
-
 
 TapeCore& tape_of(std::span<const Handle> inputs, const char* op) {
   require(!inputs.empty(), ErrorCode::bad_argument, op, "needs at least one operand; given none");
@@ -67,8 +67,8 @@ const std::int64_t* TapeCore::store_attrs(const Attrs& attrs) {
 
 Handle TapeCore::record(const OpRule& rule, std::span<const Handle> inputs, const Attrs& attrs, Where where) {
   const char* op = rule.info.name;
-  require(rule.info.arity < 0 || static_cast<int>(inputs.size()) == rule.info.arity,
-          ErrorCode::bad_argument, op, "needs {} operands; given {}", rule.info.arity, inputs.size());
+  require(rule.info.arity < 0 || static_cast<int>(inputs.size()) == rule.info.arity, ErrorCode::bad_argument, op,
+          "needs {} operands; given {}", rule.info.arity, inputs.size());
   Mark start = mark();
   std::size_t leaves = leaves_.size();
   try {
@@ -89,7 +89,8 @@ Handle TapeCore::record(const OpRule& rule, std::span<const Handle> inputs, cons
     const Shape shape = rule.infer(InferArgs(call));
     const Node& first = nodes_[node.inputs()[0]];
     node.rank = static_cast<std::uint8_t>(shape.rank());
-    const bool same = first.rank == node.rank && std::equal(shape.extents().begin(), shape.extents().end(), first.extents);
+    const bool same =
+        first.rank == node.rank && std::equal(shape.extents().begin(), shape.extents().end(), first.extents);
     node.extents = same ? first.extents : store_extents(shape);
     const std::int64_t offset = rule.view == nullptr ? -1 : rule.view(InferArgs(call));
     if (offset >= 0) {

@@ -2,6 +2,7 @@
 #include "tape/tape_core.hpp"
 
 #include <fmt/core.h>
+
 #include <mutex>
 
 #include "base/check.hpp"

@@ -1,5 +1,7 @@
 #include "support/allocations.hpp"
 
+#include <malloc.h>
+
 #include <cstddef>
 #include <cstdlib>
 #include <new>
@@ -7,6 +9,7 @@
 namespace {
 
 thread_local std::int64_t allocations = 0;
+thread_local std::int64_t bytes_alive = 0;
 thread_local std::int64_t until_failure = -1;  // negative: none is planned
 thread_local bool failed = false;
 
@@ -21,7 +24,13 @@ void* allocate(std::size_t bytes, std::size_t alignment) {
                      ? std::malloc(bytes)
                      : std::aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment);
   if (memory == nullptr) throw std::bad_alloc();
+  bytes_alive += static_cast<std::int64_t>(malloc_usable_size(memory));
   return memory;
+}
+
+void release(void* memory) noexcept {
+  if (memory != nullptr) bytes_alive -= static_cast<std::int64_t>(malloc_usable_size(memory));
+  std::free(memory);
 }
 
 }  // namespace
@@ -31,14 +40,15 @@ void* operator new(std::size_t bytes) { return allocate(bytes, 1); }
 void* operator new(std::size_t bytes, std::align_val_t alignment) {
   return allocate(bytes, static_cast<std::size_t>(alignment));
 }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
-void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t, std::align_val_t) noexcept { std::free(memory); }
+void operator delete(void* memory) noexcept { release(memory); }
+void operator delete(void* memory, std::size_t) noexcept { release(memory); }
+void operator delete(void* memory, std::align_val_t) noexcept { release(memory); }
+void operator delete(void* memory, std::size_t, std::align_val_t) noexcept { release(memory); }
 
 namespace unspool::test {
 
 std::int64_t allocation_count() { return allocations; }
+std::int64_t living_bytes() { return bytes_alive; }
 
 FailAllocation::FailAllocation(std::int64_t after) {
   failed = false;

@@ -8,6 +8,8 @@ namespace unspool::test {
 
 /// Calls of operator new by this thread so far.
 std::int64_t allocation_count();
+/// Bytes that this thread has allocated and not freed.
+std::int64_t living_bytes();
 
 /// While it lives, this thread's allocation number `after` (from 0) throws std::bad_alloc, once.
 class FailAllocation {

@@ -55,8 +55,10 @@ TEST_CASE("queued parameter gradients equal immediate ones, and T steps cost one
     const auto with = model.gradients({}, batch, &queued);
     const auto without = model.gradients({.defer_products = false}, batch, &immediate);
     CHECK(difference(with, without) == "");
-    CHECK(queued.deferred_flushes == 5);
-    CHECK(queued.deferred_entries == 5 * steps);
+    // One row of a bias gradient is added at once: there is no sum to save.
+    const int queues = batch == 1 ? 4 : 5;
+    CHECK(queued.deferred_flushes == queues);
+    CHECK(queued.deferred_entries == queues * steps);
     CHECK(immediate.deferred_flushes == 0);
     CHECK(immediate.deferred_entries == 0);
   }

@@ -180,6 +180,55 @@ TEST_CASE("a picture is well-formed and the same at every call") {
   }
 }
 
+TEST_CASE("any recording can be drawn: steps in any order, edges between any two") {
+  std::uint64_t state = 12345;
+  const auto below = [&](std::uint64_t n) {
+    state = state * 6364136223846793005u + 1442695040888963407u;
+    return (state >> 33) % n;
+  };
+  for (int round = 0; round < 300; ++round) {
+    us::Tape<> tape;
+    us::ParameterSet<> params;
+    auto& w = params.add("w", {2}, us::ones());
+    std::vector<us::Var<>> made = {tape.zeros({2})};
+    const std::uint64_t steps = 1 + below(12);
+    const std::uint64_t nodes = below(80);
+    while (made.size() < nodes) {
+      const auto pick = [&] {
+        return made[made.size() - 1 - below(std::min<std::uint64_t>(made.size(), 1 + below(40)))];
+      };
+      const auto record = [&] {
+        switch (below(6)) {
+          case 0:
+            return tape.variable({2}, std::vector<float>(2, 1.0f));
+          case 1:
+            return tanh(pick());
+          case 2:
+            return pick() + w;
+          case 3:
+            return reshape(pick(), {2});
+          case 4:
+            return us::stack({pick(), pick(), pick()});
+          default:
+            return pick() * pick();
+        }
+      };
+      us::Var<> v;
+      if (below(3) == 0) {
+        v = record();
+      } else {
+        const auto step = tape.step(static_cast<std::int64_t>(below(steps)));
+        v = record();
+      }
+      made.push_back(v.shape().rank() == 1 ? v : select(v, 0, 1));
+    }
+    const us::Graph graph = us::capture(tape);
+    CHECK(well_formed(us::graph_svg(graph, {.fold_views = below(2) == 0, .first_steps = 1, .last_steps = 1})));
+    const std::string dot = us::graph_dot(graph, {.parameters = us::ParameterStyle::nodes, .fold_views = false});
+    CHECK(count_of(dot, " [label=") == graph.nodes.size());
+  }
+}
+
 TEST_CASE("a long sequence is folded to its first three and last two steps") {
   const std::string five = us::graph_svg(Rnn(5).graph());
   const std::string six = us::graph_svg(Rnn(6).graph());

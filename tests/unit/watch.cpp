@@ -77,7 +77,7 @@ TEST_CASE("a walk that the watch stops leaves nothing half-made for the next one
     const us::Var trunk = x * 3.0, other = trunk * 1.0;
     tape.keep_grad(other);
     const us::Var h = matmul(other, w), root = sqrt(bad);
-    const us::Var loss = sum(matmul(root * trunk, w) + h * 5.0);
+    const us::Var loss = sum(matmul(root + trunk, w) + h * 5.0);
     UNSPOOL_CHECK_ERROR(tape.backward(loss), nonfinite, "sqrt: the backward pass gave the first NaN or infinity");
     params.zero_grad();
     // The trunk had received a part of its gradient and was not visited.

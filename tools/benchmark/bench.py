@@ -33,7 +33,8 @@ class Program:
     """A column: an executable, the form it is asked for, the workloads it has."""
 
     def __init__(self, title, executable, form, workloads, package):
-        self.title, self.executable, self.form, self.workloads, self.package = title, executable, form, workloads, package
+        self.title, self.package = title, package
+        self.executable, self.form, self.workloads = executable, form, workloads
 
 
 PROGRAMS = [
@@ -51,8 +52,11 @@ TOLERANCE = {name: 1e-3 if name in CHAINS else 1e-5 for name in WORKLOADS}
 def options():
     parser = argparse.ArgumentParser(prog="tools/bench", description="Times training steps of unspool and its peers.")
     parser.add_argument("--workloads", metavar="W1,W3", help="which to run (default: all); W7 is both of its widths")
-    parser.add_argument("--rounds", type=int, default=5, metavar="N", help="runs of each program, interleaved (default: 5)")
+    parser.add_argument("--rounds", type=int, default=5, metavar="N",
+                        help="runs of each program, interleaved (default: 5)")
     parser.add_argument("--seconds", type=float, default=1.0, metavar="S", help="timed part of a run (default: 1)")
+    parser.add_argument("--cpu", action="store_true",
+                        help="compare processor time, which others on the machine disturb less")
     parser.add_argument("--json", metavar="FILE", help="also write every run's figures to FILE")
     parser.add_argument("--programs", default=str(ROOT / "build-release/tools/benchmark"), metavar="FOLDER",
                         help="where the built programs are (default: %(default)s)")
@@ -101,7 +105,8 @@ def run_all(folder, programs, given):
                 if workload not in program.workloads:
                     continue
                 if sys.stderr.isatty():
-                    print(f"\rround {round_ + 1} of {given.rounds}: {workload} {program.title:14}", end="", file=sys.stderr)
+                    print(f"\rround {round_ + 1} of {given.rounds}: {workload} {program.title:14}", end="",
+                          file=sys.stderr)
                 runs.append(run_once(folder, program, workload, given.seconds))
     if sys.stderr.isatty():
         print("\r" + " " * 60 + "\r", end="", file=sys.stderr)
@@ -117,19 +122,19 @@ def disagreements(runs):
         for key in ("loss", "gradient_norm"):
             error = abs(run[key] - reference[key]) / max(abs(reference[key]), 1e-30)
             if not error <= TOLERANCE[run["workload"]]:
-                lines.append(f"{run['workload']} {run['program']}: {key} {run[key]:.9g}, but {reference['program']} has "
-                             f"{reference[key]:.9g} (relative {error:.1e})")
+                lines.append(f"{run['workload']} {run['program']}: {key} {run[key]:.9g}, but "
+                             f"{reference['program']} has {reference[key]:.9g} (relative {error:.1e})")
     return sorted(set(lines))
 
 
-def summarise(runs):
-    """{(workload, program): median figures}."""
+def summarise(runs, time):
+    """{(workload, program): median figures}; `time` names the figure that is compared."""
     cells = {}
     for run in runs:
         cells.setdefault((run["workload"], run["program"]), []).append(run)
     out = {}
     for key, group in cells.items():
-        ms = [run["ms"] for run in group]
+        ms = [run[time] for run in group]
         middle = statistics.median(ms)
         out[key] = {"ms": middle, "spread": (max(ms) - min(ms)) / middle}
         for name in ("cpu_ms", "rss_mib", "peak_gflops", "product_flops"):
@@ -162,8 +167,9 @@ def table(cells, selected):
         row.append(f"{ours['ms'] * 1e6 / 10000:.0f} ns an op" if workload in CHAINS else "")
         rows.append(row)
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    return "\n".join("  ".join(cell.ljust(w) if i < 2 else cell.rjust(w) for i, (cell, w) in enumerate(zip(row, widths))).rstrip()
-                     for row in rows)
+    aligned = [[cell.ljust(w) if i < 2 else cell.rjust(w) for i, (cell, w) in enumerate(zip(row, widths))]
+               for row in rows]
+    return "\n".join("  ".join(row).rstrip() for row in aligned)
 
 
 def main():
@@ -172,19 +178,22 @@ def main():
     programs = find_programs(folder)
     load_before = os.getloadavg()[0]
     runs = run_all(folder, programs, given)
-    cells = summarise(runs)
+    cells = summarise(runs, "cpu_ms" if given.cpu else "ms")
     load_after = os.getloadavg()[0]
 
-    print(f"one thread; median of {given.rounds} rounds (spread); load of the machine {load_before:.1f} before, {load_after:.1f} after\n")
+    print(f"one thread; {'processor' if given.cpu else 'elapsed'} time, median of {given.rounds} rounds (spread); "
+          f"load of the machine {load_before:.1f} before, {load_after:.1f} after\n")
     print(table(cells, given.selected))
     peaks = [run["peak_gflops"] for run in runs]
-    print(f"\nx floor: our time over that of the matrix products alone at the measured peak, {min(peaks):.0f} to {max(peaks):.0f} GFLOP/s")
+    print("\nx floor: our time over that of the matrix products alone at the measured peak, "
+          f"{min(peaks):.0f} to {max(peaks):.0f} GFLOP/s")
     print("MiB: peak resident memory of our process. W8 (ragged batches) is not measured: the layers take none.")
     waited = sorted({f"{w} {p}" for (w, p), cell in cells.items() if cell["ms"] > 1.1 * cell["cpu_ms"]})
     if waited:
-        print(f"the processor was shared with others, times are too long: {', '.join(waited)}")
+        print(f"the processor was shared with others, times are too long (try --cpu): {', '.join(waited)}")
     if given.json:
-        pathlib.Path(given.json).write_text(json.dumps({"load": [load_before, load_after], "runs": runs}, indent=1) + "\n")
+        figures = {"load": [load_before, load_after], "runs": runs}
+        pathlib.Path(given.json).write_text(json.dumps(figures, indent=1) + "\n")
 
     wrong = disagreements(runs)
     if wrong:

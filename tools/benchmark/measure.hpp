@@ -1,7 +1,6 @@
 // Timing of one training step, and what the machine could have done meanwhile. Prints one JSON line.
 #pragma once
 
-#include <sys/resource.h>
 #include <time.h>
 
 #include <algorithm>
@@ -52,11 +51,16 @@ inline double median(std::vector<double> values) {
   return values.size() % 2 == 1 ? values[half] : 0.5 * (values[half - 1] + values[half]);
 }
 
-/// Peak resident memory so far, MiB.
+/// Peak resident memory so far, MiB. Not getrusage's figure, which starts at what the parent used before exec.
 inline double peak_rss_mib() {
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  return static_cast<double>(usage.ru_maxrss) / 1024.0;  // Linux counts in KiB
+  long kib = 0;
+  if (std::FILE* status = std::fopen("/proc/self/status", "r")) {
+    char line[256];
+    while (kib == 0 && std::fgets(line, sizeof line, status) != nullptr)
+      if (std::sscanf(line, "VmHWM: %ld", &kib) != 1) kib = 0;
+    std::fclose(status);
+  }
+  return static_cast<double>(kib) / 1024.0;
 }
 
 /// Times one training step of `workload`, a row of workload.hpp. Runs step() a few times unmeasured, then until
@@ -80,9 +84,9 @@ void measure(const Workload& workload, std::string_view program, double seconds,
   const double rss = peak_rss_mib();
   const Outcome result = outcome();
   std::printf(
-      "{\"workload\": \"%.*s\", \"program\": \"%.*s\", \"ms\": %.6g, \"cpu_ms\": %.6g, \"ms_min\": %.6g, \"repeats\": "
-      "%zu, "
-      "\"loss\": %.9g, \"gradient_norm\": %.9g, \"rss_mib\": %.4g, \"peak_gflops\": %.4g, \"product_flops\": %.9g}\n",
+      "{\"workload\": \"%.*s\", \"program\": \"%.*s\", \"ms\": %.6g, \"cpu_ms\": %.6g, \"ms_min\": %.6g, "
+      "\"repeats\": %zu, \"loss\": %.9g, \"gradient_norm\": %.9g, \"rss_mib\": %.4g, \"peak_gflops\": %.4g, "
+      "\"product_flops\": %.9g}\n",
       static_cast<int>(workload.name.size()), workload.name.data(), static_cast<int>(program.size()), program.data(),
       median(wall), median(cpu), *std::min_element(wall.begin(), wall.end()), wall.size(), result.loss,
       std::sqrt(result.gradient_squares), rss, peak, workload.product_flops());

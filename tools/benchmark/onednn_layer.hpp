@@ -1,7 +1,7 @@
 // A recurrent layer of the oneDNN program.
 #pragma once
 
-#include <cstring>
+#include <initializer_list>
 #include <unordered_map>
 
 #include "onednn_weight.hpp"
@@ -15,39 +15,36 @@ struct Passes {
   dnnl::primitive_desc forward, backward;
 };
 
-/// The two passes of a layer over sequences [steps,batch,in] -> [steps,batch,hidden] from a zero state.
+/// The two passes of a layer over sequences [steps,batch,in] -> [steps,batch,hidden] from a given state: without one,
+/// oneDNN 2.6.3 gets the gradient of the recurrent weights wrong (not for GRUs).
 inline Passes recurrent_passes(const Device& device, const Recurrence& w, std::int64_t in) {
   const std::int64_t biases = w.cell == Cell::gru ? 4 : w.gates();
   const auto x = floats({w.steps, w.batch, in}, Tag::tnc), y = floats({w.steps, w.batch, w.hidden}, Tag::tnc);
   const auto w_ih = floats({1, 1, in, w.gates(), w.hidden}, Tag::any);
   const auto w_hh = floats({1, 1, w.hidden, w.gates(), w.hidden}, Tag::any);
   const auto b = floats({1, 1, biases, w.hidden}, Tag::ldgo);
+  const auto s = floats({1, 1, w.batch, w.hidden}, Tag::ldnc);
   const memory::desc none;
   constexpr auto train = prop_kind::forward_training, back = prop_kind::backward;
   constexpr auto along = dnnl::rnn_direction::unidirectional_left2right;
-  switch (w.cell) {
-    case Cell::rnn: {
-      constexpr auto tanh = dnnl::algorithm::eltwise_tanh;
-      const dnnl::vanilla_rnn_forward::primitive_desc forward({train, tanh, along, x, none, w_ih, w_hh, b, y, none},
-                                                              device.engine);
-      return {forward, dnnl::vanilla_rnn_backward::primitive_desc(
-                           {back, tanh, along, x, none, w_ih, w_hh, b, y, none, x, none, w_ih, w_hh, b, y, none},
-                           device.engine, forward)};
-    }
-    case Cell::lstm: {
-      const dnnl::lstm_forward::primitive_desc forward({train, along, x, none, none, w_ih, w_hh, b, y, none, none},
-                                                       device.engine);
-      return {forward, dnnl::lstm_backward::primitive_desc({back, along, x,    none, none, w_ih, w_hh, b, y,    none,
-                                                            none, x,     none, none, w_ih, w_hh, b,    y, none, none},
-                                                           device.engine, forward)};
-    }
-    case Cell::gru:
-      break;
+  constexpr auto tanh = dnnl::algorithm::eltwise_tanh;
+  const dnnl::engine& on = device.engine;
+  // Operands of the values, then of the gradients.
+  // clang-format off
+  if (w.cell == Cell::rnn) {
+    const dnnl::vanilla_rnn_forward::primitive_desc forward({train, tanh, along, x, s, w_ih, w_hh, b, y, none}, on);
+    return {forward, dnnl::vanilla_rnn_backward::primitive_desc({back, tanh, along, x, s, w_ih, w_hh, b, y, none,
+                                                                 x, s, w_ih, w_hh, b, y, none}, on, forward)};
   }
-  const dnnl::lbr_gru_forward::primitive_desc forward({train, along, x, none, w_ih, w_hh, b, y, none}, device.engine);
-  return {forward,
-          dnnl::lbr_gru_backward::primitive_desc(
-              {back, along, x, none, w_ih, w_hh, b, y, none, x, none, w_ih, w_hh, b, y, none}, device.engine, forward)};
+  if (w.cell == Cell::lstm) {
+    const dnnl::lstm_forward::primitive_desc forward({train, along, x, s, s, w_ih, w_hh, b, y, none, none}, on);
+    return {forward, dnnl::lstm_backward::primitive_desc({back, along, x, s, s, w_ih, w_hh, b, y, none, none,
+                                                          x, s, s, w_ih, w_hh, b, y, none, none}, on, forward)};
+  }
+  const dnnl::lbr_gru_forward::primitive_desc forward({train, along, x, s, w_ih, w_hh, b, y, none}, on);
+  return {forward, dnnl::lbr_gru_backward::primitive_desc({back, along, x, s, w_ih, w_hh, b, y, none,
+                                                           x, s, w_ih, w_hh, b, y, none}, on, forward)};
+  // clang-format on
 }
 
 /// The rows of a GRU's weights or biases with the update gate first, where PyTorch has the reset gate.
@@ -85,19 +82,19 @@ class RecurrentLayer {
     forward_arguments_ = {{DNNL_ARG_SRC_LAYER, x},
                           {DNNL_ARG_WEIGHTS_LAYER, weight_ih_.forward},
                           {DNNL_ARG_WEIGHTS_ITER, weight_hh_.forward},
-                          {DNNL_ARG_BIAS, bias_},
-                          {DNNL_ARG_DST_LAYER, device.allocate(query(passes_.forward, DNNL_ARG_DST_LAYER))},
-                          {DNNL_ARG_WORKSPACE, device.allocate(query(passes_.forward, DNNL_ARG_WORKSPACE))}};
+                          {DNNL_ARG_BIAS, bias_}};
+    allocate(device, passes_.forward, forward_arguments_,
+             {DNNL_ARG_SRC_ITER, DNNL_ARG_SRC_ITER_C, DNNL_ARG_DST_LAYER, DNNL_ARG_WORKSPACE});
+    for (const int state : {DNNL_ARG_SRC_ITER, DNNL_ARG_SRC_ITER_C})
+      if (forward_arguments_.contains(state)) clear(forward_arguments_[state]);
     backward_arguments_ = forward_arguments_;
-    const Arguments backward = {
-        {DNNL_ARG_WEIGHTS_LAYER, weight_ih_.backward},
-        {DNNL_ARG_WEIGHTS_ITER, weight_hh_.backward},
-        {DNNL_ARG_DIFF_WEIGHTS_LAYER, weight_ih_.gradient},
-        {DNNL_ARG_DIFF_WEIGHTS_ITER, weight_hh_.gradient},
-        {DNNL_ARG_DIFF_BIAS, bias_gradient_},
-        {DNNL_ARG_DIFF_SRC_LAYER, device.allocate(query(passes_.backward, DNNL_ARG_DIFF_SRC_LAYER))},
-        {DNNL_ARG_DIFF_DST_LAYER, device.allocate(query(passes_.backward, DNNL_ARG_DIFF_DST_LAYER))}};
-    for (const auto& [argument, value] : backward) backward_arguments_[argument] = value;
+    backward_arguments_[DNNL_ARG_WEIGHTS_LAYER] = weight_ih_.backward;
+    backward_arguments_[DNNL_ARG_WEIGHTS_ITER] = weight_hh_.backward;
+    backward_arguments_[DNNL_ARG_DIFF_WEIGHTS_LAYER] = weight_ih_.gradient;
+    backward_arguments_[DNNL_ARG_DIFF_WEIGHTS_ITER] = weight_hh_.gradient;
+    backward_arguments_[DNNL_ARG_DIFF_BIAS] = bias_gradient_;
+    allocate(device, passes_.backward, backward_arguments_,
+             {DNNL_ARG_DIFF_SRC_LAYER, DNNL_ARG_DIFF_SRC_ITER, DNNL_ARG_DIFF_SRC_ITER_C, DNNL_ARG_DIFF_DST_LAYER});
   }
 
   void forward(Device& device) {
@@ -107,8 +104,8 @@ class RecurrentLayer {
   }
 
   void backward(Device& device) {
-    for (const memory& sum : {weight_ih_.gradient, weight_hh_.gradient, bias_gradient_})  // the primitive adds
-      std::memset(sum.get_data_handle(), 0, sum.get_desc().get_size());
+    for (const memory& sum : {weight_ih_.gradient, weight_hh_.gradient, bias_gradient_})
+      clear(sum);  // the primitive adds
     backward_.execute(device.stream, backward_arguments_);
   }
 
@@ -129,6 +126,15 @@ class RecurrentLayer {
                 int gradient_argument) const {
     return Weight(device, floats({1, 1, in, w.gates(), w.hidden}, Tag::ldgoi), values, query(passes_.forward, argument),
                   query(passes_.backward, argument), query(passes_.backward, gradient_argument));
+  }
+
+  // Memory for those of the arguments that the pass has: only an LSTM has a second state.
+  static void allocate(const Device& device, const dnnl::primitive_desc& pass, Arguments& arguments,
+                       std::initializer_list<int> wanted) {
+    for (const int argument : wanted) {
+      const memory::desc desc = query(pass, argument);
+      if (desc.get_size() > 0) arguments[argument] = device.allocate(desc);
+    }
   }
 
   Cell cell_;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cstring>
 #include <oneapi/dnnl/dnnl.hpp>
 #include <utility>
 #include <vector>
@@ -34,6 +35,8 @@ inline float* data(const memory& m) { return static_cast<float*>(m.get_data_hand
 inline void fill(const memory& m, const std::vector<float>& values) {
   std::copy(values.begin(), values.end(), data(m));
 }
+
+inline void clear(const memory& m) { std::memset(m.get_data_handle(), 0, m.get_desc().get_size()); }
 
 /// A weight in the layout that its gradient comes in, as an optimiser would keep it, and in those that the passes ask
 /// for: copied once a training step where they differ.

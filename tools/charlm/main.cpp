@@ -2,6 +2,7 @@
 #include <csignal>
 #include <cstdio>
 #include <exception>
+#include <filesystem>
 #include <fmt/core.h>
 #include <limits>
 
@@ -27,6 +28,7 @@ int run(const charlm::Options& options) {
   fmt::print("training  {} steps of {} sequences by {} time steps\n\n", options.steps, options.batch, options.window);
   std::fflush(stdout);
 
+  std::filesystem::create_directories(options.out);  // now, not after training
   std::signal(SIGINT, request_stop);
   const charlm::Training training = charlm::train(model, corpus, options, stop);
   if (training.interrupted) fmt::print("\nstopped after {} steps; saving what was learnt\n", training.steps);

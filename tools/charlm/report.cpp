@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <filesystem>
 #include <fmt/core.h>
 
 namespace charlm {
@@ -40,7 +39,6 @@ void write_loss_curve(const Training& training, const std::string& path) {
 }  // namespace
 
 void write_report(Model& model, const Corpus& corpus, const Options& options, const Training& training) {
-  std::filesystem::create_directories(options.out);
   std::string vocabulary;
   for (const unsigned char byte : corpus.bytes_of_id) vocabulary += fmt::format("{:02x}", byte);
   us::save_safetensors(model.parameters(), options.out + "/model.safetensors",
