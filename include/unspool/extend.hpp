@@ -26,8 +26,8 @@ class Attrs {
  public:
   Attrs() = default;
   template <class... Values>
-    requires((std::integral<Values> || std::floating_point<Values>) && ...)
-  explicit Attrs(Values... values) : words_{word(values)...}, count_(sizeof...(values)) {
+  requires((std::integral<Values> || std::floating_point<Values>)&&...) explicit Attrs(Values... values)
+      : words_{word(values)...}, count_(sizeof...(values)) {
     static_assert(sizeof...(values) <= capacity);
   }
   /// Appends one more word.
@@ -240,8 +240,7 @@ class Sink {
   /// data is null when the gradient is not wanted.
   View<T> accumulator() const {
     const detail::RawView x = detail::node_view(call_, target_);
-    return {static_cast<T*>(detail::zeroed_gradient(call_, target_)), x.extents, x.size, x.rank,
-            owner_partial};
+    return {static_cast<T*>(detail::zeroed_gradient(call_, target_)), x.extents, x.size, x.rank, owner_partial};
   }
   /// For kernels that can both assign and add: the buffer, and in `first` whether to assign. Null when not wanted.
   T* touch(bool& first) const {

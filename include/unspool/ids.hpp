@@ -26,9 +26,12 @@ class Ids {
   std::int64_t size() const noexcept { return static_cast<std::int64_t>(count_); }
   std::int64_t operator[](std::int64_t i) const noexcept {
     switch (kind_) {
-      case Kind::int64: return static_cast<const std::int64_t*>(data_)[i];
-      case Kind::int32: return static_cast<const std::int32_t*>(data_)[i];
-      default: return static_cast<const std::uint8_t*>(data_)[i];
+      case Kind::int64:
+        return static_cast<const std::int64_t*>(data_)[i];
+      case Kind::int32:
+        return static_cast<const std::int32_t*>(data_)[i];
+      default:
+        return static_cast<const std::uint8_t*>(data_)[i];
     }
   }
 

@@ -10,10 +10,19 @@ namespace unspool {
 /// How a parameter starts. fan_in is the extent of the last axis and fan_out that of the first (PyTorch's weight
 /// layout, [out, in]); more axes in between multiply both.
 struct Init {
-  enum class Kind : std::uint8_t { constant, uniform, normal, xavier_uniform, xavier_normal, kaiming_uniform,
-                                   kaiming_normal, orthogonal, identity };
+  enum class Kind : std::uint8_t {
+    constant,
+    uniform,
+    normal,
+    xavier_uniform,
+    xavier_normal,
+    kaiming_uniform,
+    kaiming_normal,
+    orthogonal,
+    identity
+  };
   Kind kind = Kind::constant;
-  double a = 0;  ///< constant: value; uniform: low; normal: mean; xavier, orthogonal, identity: gain; kaiming: negative slope
+  double a = 0;  ///< constant: value; uniform: low; normal: mean; kaiming: negative slope; the others: gain
   double b = 0;  ///< uniform: high; normal: standard deviation
 };
 

@@ -32,11 +32,7 @@ struct View {
     for (int i = 0; i < rank - axes; ++i) n *= extents[i];
     return n;
   }
-  operator View<const T>() const
-    requires(!std::is_const_v<T>)
-  {
-    return {data, extents, size, rank, owner};
-  }
+  operator View<const T>() const requires(!std::is_const_v<T>) { return {data, extents, size, rank, owner}; }
 };
 
 template <class A, class B>
@@ -149,8 +145,8 @@ void map(View<const T> a, View<const T> b, View<const T> c, View<T> y, F f) {
   detail::for_each_run(detail::BroadcastPlan<4>(y.dims(), dims),
                        [&](const std::int64_t* at, std::int64_t n, const std::int64_t* step) {
                          for (std::int64_t i = 0; i < n; ++i)
-                           y.data[at[3] + i * step[3]] = f(a.data[at[0] + i * step[0]], b.data[at[1] + i * step[1]],
-                                                           c.data[at[2] + i * step[2]]);
+                           y.data[at[3] + i * step[3]] =
+                               f(a.data[at[0] + i * step[0]], b.data[at[1] + i * step[1]], c.data[at[2] + i * step[2]]);
                        });
 }
 

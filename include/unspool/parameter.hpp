@@ -2,9 +2,9 @@
 #pragma once
 
 #include <memory>
-#include <utility>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "unspool/init.hpp"
@@ -15,9 +15,9 @@ namespace unspool {
 
 namespace detail {
 
-UNSPOOL_API void* parameter_value(ParameterCore& p);           // marks the value as changed
+UNSPOOL_API void* parameter_value(ParameterCore& p);  // marks the value as changed
 UNSPOOL_API const void* parameter_value(const ParameterCore& p);
-UNSPOOL_API void* parameter_grad(ParameterCore& p);            // zeros where nothing was accumulated
+UNSPOOL_API void* parameter_grad(ParameterCore& p);  // zeros where nothing was accumulated
 UNSPOOL_API void zero_parameter_grad(ParameterCore& p);
 UNSPOOL_API bool parameter_grad_is_zero(const ParameterCore& p);
 UNSPOOL_API const Shape& parameter_shape(const ParameterCore& p);
@@ -91,7 +91,10 @@ class ParameterSet {
    public:
     explicit Iterator(const std::unique_ptr<Parameter<T>>* at) : at_(at) {}
     Parameter<T>& operator*() const { return **at_; }
-    Iterator& operator++() { ++at_; return *this; }
+    Iterator& operator++() {
+      ++at_;
+      return *this;
+    }
     bool operator==(const Iterator&) const = default;
 
    private:

@@ -17,6 +17,8 @@ template <Scalar T>
 inline constexpr ScalarType scalar_type = std::same_as<T, float> ? ScalarType::float32 : ScalarType::float64;
 
 inline constexpr std::int64_t scalar_bytes(ScalarType type) { return type == ScalarType::float32 ? 4 : 8; }
-inline constexpr const char* scalar_name(ScalarType type) { return type == ScalarType::float32 ? "float32" : "float64"; }
+inline constexpr const char* scalar_name(ScalarType type) {
+  return type == ScalarType::float32 ? "float32" : "float64";
+}
 
 }  // namespace unspool

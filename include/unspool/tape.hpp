@@ -116,7 +116,8 @@ template <Scalar T>
 class Var : public Operand<T> {
  public:
   Var() noexcept = default;
-  explicit Var(const detail::Handle& handle) noexcept : Operand<T>(handle.tape(), handle.index(), handle.generation()) {}
+  explicit Var(const detail::Handle& handle) noexcept
+      : Operand<T>(handle.tape(), handle.index(), handle.generation()) {}
 
   Var& operator+=(Located<T> x) { return *this = Var(detail::add(*this, x.operand, x.where)); }
   Var& operator-=(Located<T> x) { return *this = Var(detail::sub(*this, x.operand, x.where)); }
@@ -132,7 +133,8 @@ class Var : public Operand<T> {
   Tensor<T> tensor() const { return Tensor<T>(shape(), std::vector<T>(values().begin(), values().end())); }
   /// The only element. Throws not_scalar.
   T item() const { return size() == 1 ? values()[0] : tensor().item(); }
-  /// d(loss)/d(this) after backward(), for variables and for values that were kept with tape.keep_grad(). Throws no_gradient.
+  /// d(loss)/d(this) after backward(), for variables and for values that were kept with tape.keep_grad(). Throws
+  /// no_gradient.
   std::span<const T> grad() const {
     return {static_cast<const T*>(detail::gradient_of(*this)), static_cast<std::size_t>(size())};
   }
@@ -148,11 +150,11 @@ enum class Watch : std::uint8_t {
 };
 
 struct TapeOptions {
-  std::uint64_t seed = 0;                      ///< of dropout masks
+  std::uint64_t seed = 0;  ///< of dropout masks
   Watch watch = Watch::off;
-  bool defer_products = true;                  ///< queue parameter gradients and flush them as one product
-  std::int64_t deferred_bytes = 8ll << 20;     ///< flush early above this many bytes of queued rows
-  bool keep_gradient_norms = false;            ///< remember every node's gradient norm, for graphs and reports
+  bool defer_products = true;               ///< queue parameter gradients and flush them as one product
+  std::int64_t deferred_bytes = 8ll << 20;  ///< flush early above this many bytes of queued rows
+  bool keep_gradient_norms = false;         ///< remember every node's gradient norm, for graphs and reports
 };
 
 /// Counts since the last reset; bytes are of the arena and the gradient pool.
@@ -204,7 +206,8 @@ UNSPOOL_API LabelGuard enter_scope(TapeCore& tape, std::string_view name);
 UNSPOOL_API Mark mark(const TapeCore& tape);
 UNSPOOL_API void rewind(TapeCore& tape, const Mark& mark);
 UNSPOOL_API void reset(TapeCore& tape);
-UNSPOOL_API void run_backward(TapeCore& tape, const Handle& loss, const void* seed, std::int64_t seed_size, Where where);
+UNSPOOL_API void run_backward(TapeCore& tape, const Handle& loss, const void* seed, std::int64_t seed_size,
+                              Where where);
 UNSPOOL_API void keep_gradient(TapeCore& tape, const Handle& x);
 UNSPOOL_API TapeStats stats(const TapeCore& tape);
 UNSPOOL_API void reseed(TapeCore& tape, std::uint64_t seed);
@@ -217,7 +220,9 @@ template <class E>
 struct InputBridge;
 
 template <class E>
-concept Bridged = requires { sizeof(InputBridge<E>); };
+concept Bridged = requires {
+  sizeof(InputBridge<E>);
+};
 
 }  // namespace detail
 
@@ -245,7 +250,9 @@ class Tape {
   Var<T> variable(const Shape& shape, std::span<const T> values, Where where = Where::current()) {
     return leaf(shape, values, true, where);
   }
-  Var<T> variable(const Tensor<T>& x, Where where = Where::current()) { return leaf(x.shape(), x.values(), true, where); }
+  Var<T> variable(const Tensor<T>& x, Where where = Where::current()) {
+    return leaf(x.shape(), x.values(), true, where);
+  }
   template <detail::Bridged E>
   Var<T> variable(const E& expression, Where where = Where::current()) {
     return bridged(expression, true, where);
@@ -300,8 +307,9 @@ class Tape {
   Var<T> leaf(const Shape& shape, std::span<const T> values, bool variable, Where where);
   template <class E>
   Var<T> bridged(const E& expression, bool variable, Where where) {
-    return detail::InputBridge<E>::template pass<T>(
-        expression, [&](const Shape& shape, std::span<const T> values) { return leaf(shape, values, variable, where); });
+    return detail::InputBridge<E>::template pass<T>(expression, [&](const Shape& shape, std::span<const T> values) {
+      return leaf(shape, values, variable, where);
+    });
   }
 
   detail::TapeCore* core_;

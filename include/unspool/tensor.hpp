@@ -41,8 +41,8 @@ class Tensor {
   std::vector<T> values_;
 };
 
-Tensor(Shape, std::vector<float>) -> Tensor<float>;
-Tensor(Shape, std::vector<double>) -> Tensor<double>;
+Tensor(Shape, std::vector<float>)->Tensor<float>;
+Tensor(Shape, std::vector<double>)->Tensor<double>;
 
 extern template class UNSPOOL_API Tensor<float>;
 extern template class UNSPOOL_API Tensor<double>;

@@ -5,156 +5,84 @@ namespace unspool {
 
 std::string_view error_name(ErrorCode code) noexcept {
   switch (code) {
-    case ErrorCode::shape_mismatch:
-      return "shape_mismatch";
-    case ErrorCode::bad_shape:
-      return "bad_shape";
-    case ErrorCode::bad_axis:
-      return "bad_axis";
-    case ErrorCode::bad_argument:
-      return "bad_argument";
-    case ErrorCode::wrong_tape:
-      return "wrong_tape";
-    case ErrorCode::stale_handle:
-      return "stale_handle";
-    case ErrorCode::backward_twice:
-      return "backward_twice";
-    case ErrorCode::not_scalar:
-      return "not_scalar";
-    case ErrorCode::no_gradient:
-      return "no_gradient";
-    case ErrorCode::index_out_of_range:
-      return "index_out_of_range";
-    case ErrorCode::nonfinite:
-      return "nonfinite";
-    case ErrorCode::parameter_changed:
-      return "parameter_changed";
-    case ErrorCode::duplicate_name:
-      return "duplicate_name";
-    case ErrorCode::out_of_memory:
-      return "out_of_memory";
-    case ErrorCode::unsupported:
-      return "unsupported";
-    case ErrorCode::file_open:
-      return "file_open";
-    case ErrorCode::file_format:
-      return "file_format";
-    case ErrorCode::file_write:
-      return "file_write";
-    case ErrorCode::weight_mismatch:
-      return "weight_mismatch";
-    case ErrorCode::empty_sequence:
-      return "empty_sequence";
-    case ErrorCode::verify_failed:
-      return "verify_failed";
-    case ErrorCode::gradient_mismatch:
-      return "gradient_mismatch";
+    case ErrorCode::shape_mismatch: return "shape_mismatch";
+    case ErrorCode::bad_shape: return "bad_shape";
+    case ErrorCode::bad_axis: return "bad_axis";
+    case ErrorCode::bad_argument: return "bad_argument";
+    case ErrorCode::wrong_tape: return "wrong_tape";
+    case ErrorCode::stale_handle: return "stale_handle";
+    case ErrorCode::backward_twice: return "backward_twice";
+    case ErrorCode::not_scalar: return "not_scalar";
+    case ErrorCode::no_gradient: return "no_gradient";
+    case ErrorCode::index_out_of_range: return "index_out_of_range";
+    case ErrorCode::nonfinite: return "nonfinite";
+    case ErrorCode::parameter_changed: return "parameter_changed";
+    case ErrorCode::duplicate_name: return "duplicate_name";
+    case ErrorCode::out_of_memory: return "out_of_memory";
+    case ErrorCode::unsupported: return "unsupported";
+    case ErrorCode::file_open: return "file_open";
+    case ErrorCode::file_format: return "file_format";
+    case ErrorCode::file_write: return "file_write";
+    case ErrorCode::weight_mismatch: return "weight_mismatch";
+    case ErrorCode::empty_sequence: return "empty_sequence";
+    case ErrorCode::verify_failed: return "verify_failed";
+    case ErrorCode::gradient_mismatch: return "gradient_mismatch";
   }
   return "";
 }
 
 std::string_view error_cause(ErrorCode code) noexcept {
   switch (code) {
-    case ErrorCode::shape_mismatch:
-      return "Two operands, or an operand and a parameter, have shapes that the op cannot combine.";
-    case ErrorCode::bad_shape:
-      return "A shape has a negative extent, more than 8 axes, or more elements than memory can address.";
-    case ErrorCode::bad_axis:
-      return "An axis is outside -rank..rank-1, or named twice.";
-    case ErrorCode::bad_argument:
-      return "An argument that is not a tensor is outside its range (a probability, a size, a count, an option).";
-    case ErrorCode::wrong_tape:
-      return "Operands of one op were recorded on different tapes, or no operand is recorded on any tape.";
-    case ErrorCode::stale_handle:
-      return "A Var is used after the tape it was recorded on was reset, rewound past it, or destroyed, or it was "
-             "never assigned.";
-    case ErrorCode::backward_twice:
-      return "backward() was asked to walk nodes that an earlier backward() has already walked.";
-    case ErrorCode::not_scalar:
-      return "A single number was expected and the value has more or fewer than one element.";
-    case ErrorCode::no_gradient:
-      return "A gradient was asked of a value that has none: no parameter or variable leads to it, or an op on the way "
-             "has no derivative.";
-    case ErrorCode::index_out_of_range:
-      return "An index, class target or token id is outside the extent that it selects from.";
-    case ErrorCode::nonfinite:
-      return "The tape's watch found the first NaN or infinity.";
-    case ErrorCode::parameter_changed:
-      return "A parameter's value was changed between the forward pass and backward().";
-    case ErrorCode::duplicate_name:
-      return "Two parameters, or two tensors of one file, have the same name.";
-    case ErrorCode::out_of_memory:
-      return "An allocation failed, or was larger than the address space.";
-    case ErrorCode::unsupported:
-      return "The op or the file does not support this scalar type or feature.";
-    case ErrorCode::file_open:
-      return "A file could not be opened or read.";
-    case ErrorCode::file_format:
-      return "A file is truncated, corrupt, or not of the expected format.";
-    case ErrorCode::file_write:
-      return "A file could not be written completely (disk full, no permission).";
-    case ErrorCode::weight_mismatch:
-      return "A weight file and the parameters do not agree: missing, unused or misshapen tensors.";
-    case ErrorCode::empty_sequence:
-      return "A sequence of no steps was given where at least one is needed.";
-    case ErrorCode::verify_failed:
-      return "A graph does not pass its own rules: a node's inputs come after it, or its shape is not what its op "
-             "infers.";
-    case ErrorCode::gradient_mismatch:
-      return "check_gradients() found a gradient that numeric differences do not confirm.";
+    case ErrorCode::shape_mismatch: return "Two operands, or an operand and a parameter, have shapes that the op cannot combine.";
+    case ErrorCode::bad_shape: return "A shape has a negative extent, more than 8 axes, or more elements than memory can address.";
+    case ErrorCode::bad_axis: return "An axis is outside -rank..rank-1, or named twice.";
+    case ErrorCode::bad_argument: return "An argument that is not a tensor is outside its range (a probability, a size, a count, an option).";
+    case ErrorCode::wrong_tape: return "Operands of one op were recorded on different tapes, or no operand is recorded on any tape.";
+    case ErrorCode::stale_handle: return "A Var is used after the tape it was recorded on was reset, rewound past it, or destroyed, or it was never assigned.";
+    case ErrorCode::backward_twice: return "backward() was asked to walk nodes that an earlier backward() has already walked.";
+    case ErrorCode::not_scalar: return "A single number was expected and the value has more or fewer than one element.";
+    case ErrorCode::no_gradient: return "A gradient was asked of a value that has none: no parameter or variable leads to it, or an op on the way has no derivative.";
+    case ErrorCode::index_out_of_range: return "An index, class target or token id is outside the extent that it selects from.";
+    case ErrorCode::nonfinite: return "The tape's watch found the first NaN or infinity.";
+    case ErrorCode::parameter_changed: return "A parameter's value was changed between the forward pass and backward().";
+    case ErrorCode::duplicate_name: return "Two parameters, or two tensors of one file, have the same name.";
+    case ErrorCode::out_of_memory: return "An allocation failed, or was larger than the address space.";
+    case ErrorCode::unsupported: return "The op or the file does not support this scalar type or feature.";
+    case ErrorCode::file_open: return "A file could not be opened or read.";
+    case ErrorCode::file_format: return "A file is truncated, corrupt, or not of the expected format.";
+    case ErrorCode::file_write: return "A file could not be written completely (disk full, no permission).";
+    case ErrorCode::weight_mismatch: return "A weight file and the parameters do not agree: missing, unused or misshapen tensors.";
+    case ErrorCode::empty_sequence: return "A sequence of no steps was given where at least one is needed.";
+    case ErrorCode::verify_failed: return "A graph does not pass its own rules: a node's inputs come after it, or its shape is not what its op infers.";
+    case ErrorCode::gradient_mismatch: return "check_gradients() found a gradient that numeric differences do not confirm.";
   }
   return "";
 }
 
 std::string_view error_remedy(ErrorCode code) noexcept {
   switch (code) {
-    case ErrorCode::shape_mismatch:
-      return "Compare the shapes in the message with the op's rule in docs/ops.md; reshape, transpose or broadcast "
-             "first.";
-    case ErrorCode::bad_shape:
-      return "Check the sizes the shape is computed from; an overflowing product is rejected before anything is "
-             "allocated.";
-    case ErrorCode::bad_axis:
-      return "Axes count from 0; negative ones count from the end.";
-    case ErrorCode::bad_argument:
-      return "The message gives the range and the value that was passed.";
-    case ErrorCode::wrong_tape:
-      return "Record every operand on one tape; tape.parameter(p) makes a leaf where all operands are parameters.";
-    case ErrorCode::stale_handle:
-      return "Record the value again; keep results across tape.reset() as Tensor copies.";
-    case ErrorCode::backward_twice:
-      return "Add the losses and walk once, or record the forward pass again.";
-    case ErrorCode::not_scalar:
-      return "Reduce it with sum() or mean(), or pass a seed gradient of its shape.";
-    case ErrorCode::no_gradient:
-      return "Use tape.variable() for inputs whose gradient is wanted; argmax, one_hot and comparisons have none.";
-    case ErrorCode::index_out_of_range:
-      return "The message names the position, the id and the extent.";
-    case ErrorCode::nonfinite:
-      return "The message names op, step, scope and source line where it first appeared.";
-    case ErrorCode::parameter_changed:
-      return "Run the optimiser after backward(), and record again after loading weights.";
-    case ErrorCode::duplicate_name:
-      return "Give each layer a scope name of its own.";
-    case ErrorCode::out_of_memory:
-      return "Use smaller batches, shorter windows, or a memory budget.";
-    case ErrorCode::unsupported:
-      return "The message names what is supported.";
-    case ErrorCode::file_open:
-      return "The message gives the path and the system's reason.";
-    case ErrorCode::file_format:
-      return "The message names the offset and the rule that is broken; nothing was loaded.";
-    case ErrorCode::file_write:
-      return "The old file is as it was; free space or choose another path.";
-    case ErrorCode::weight_mismatch:
-      return "The message lists every one; nothing was loaded.";
-    case ErrorCode::empty_sequence:
-      return "Skip empty sequences, or use the form that defines the result for T = 0.";
-    case ErrorCode::verify_failed:
-      return "The file was edited or written by another version; capture it again.";
-    case ErrorCode::gradient_mismatch:
-      return "Look at the backward function of the op that the entry depends on; at a kink (relu at 0, a tie of max) "
-             "move the point.";
+    case ErrorCode::shape_mismatch: return "Compare the shapes in the message with the op's rule in docs/ops.md; reshape, transpose or broadcast first.";
+    case ErrorCode::bad_shape: return "Check the sizes the shape is computed from; an overflowing product is rejected before anything is allocated.";
+    case ErrorCode::bad_axis: return "Axes count from 0; negative ones count from the end.";
+    case ErrorCode::bad_argument: return "The message gives the range and the value that was passed.";
+    case ErrorCode::wrong_tape: return "Record every operand on one tape; tape.parameter(p) makes a leaf where all operands are parameters.";
+    case ErrorCode::stale_handle: return "Record the value again; keep results across tape.reset() as Tensor copies.";
+    case ErrorCode::backward_twice: return "Add the losses and walk once, or record the forward pass again.";
+    case ErrorCode::not_scalar: return "Reduce it with sum() or mean(), or pass a seed gradient of its shape.";
+    case ErrorCode::no_gradient: return "Use tape.variable() for inputs whose gradient is wanted; argmax, one_hot and comparisons have none.";
+    case ErrorCode::index_out_of_range: return "The message names the position, the id and the extent.";
+    case ErrorCode::nonfinite: return "The message names op, step, scope and source line where it first appeared.";
+    case ErrorCode::parameter_changed: return "Run the optimiser after backward(), and record again after loading weights.";
+    case ErrorCode::duplicate_name: return "Give each layer a scope name of its own.";
+    case ErrorCode::out_of_memory: return "Use smaller batches, shorter windows, or a memory budget.";
+    case ErrorCode::unsupported: return "The message names what is supported.";
+    case ErrorCode::file_open: return "The message gives the path and the system's reason.";
+    case ErrorCode::file_format: return "The message names the offset and the rule that is broken; nothing was loaded.";
+    case ErrorCode::file_write: return "The old file is as it was; free space or choose another path.";
+    case ErrorCode::weight_mismatch: return "The message lists every one; nothing was loaded.";
+    case ErrorCode::empty_sequence: return "Skip empty sequences, or use the form that defines the result for T = 0.";
+    case ErrorCode::verify_failed: return "The file was edited or written by another version; capture it again.";
+    case ErrorCode::gradient_mismatch: return "Look at the backward function of the op that the entry depends on; at a kink (relu at 0, a tie of max) move the point.";
   }
   return "";
 }

@@ -25,10 +25,11 @@ struct Add {
 
 }  // namespace
 
-constinit const OpRule add_rule = make_rule<Add>({.name = "add",
-                                                  .arity = 2,
-                                                  .reads = Reads::neither,
-                                                  .samples = "[3,4] [3,4]; [3,4] [4]; [2,1,3] [4,1]; [] [2,2]; [0,3] [3]"});
+constinit const OpRule add_rule =
+    make_rule<Add>({.name = "add",
+                    .arity = 2,
+                    .reads = Reads::neither,
+                    .samples = "[3,4] [3,4]; [3,4] [4]; [2,1,3] [4,1]; [] [2,2]; [0,3] [3]"});
 
 Handle detail::add(const Handle& a, const Handle& b, Where where) { return record(add_rule, {a, b}, where); }
 

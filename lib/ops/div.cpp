@@ -25,10 +25,11 @@ struct Div {
 
 }  // namespace
 
-constinit const OpRule div_rule = make_rule<Div>({.name = "div",
-                                                  .arity = 2,
-                                                  .reads = Reads::both,
-                                                  .samples = "[3,4] [3,4] in 1..3; [3,4] [4] in -3..-1; [2,1,3] [4,1] in 1..3; [] [2,2] in 1..3; [0,3] [3]"});
+constinit const OpRule div_rule = make_rule<Div>(
+    {.name = "div",
+     .arity = 2,
+     .reads = Reads::both,
+     .samples = "[3,4] [3,4] in 1..3; [3,4] [4] in -3..-1; [2,1,3] [4,1] in 1..3; [] [2,2] in 1..3; [0,3] [3]"});
 
 Handle detail::div(const Handle& a, const Handle& b, Where where) { return record(div_rule, {a, b}, where); }
 

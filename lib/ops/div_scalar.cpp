@@ -22,9 +22,14 @@ struct DivScalar {
 
 }  // namespace
 
-constinit const OpRule div_scalar_rule = make_rule<DivScalar>(
-    {.name = "div_scalar", .arity = 1, .reads = Reads::neither, .attrs = "value:real", .samples = "[3,4] value=0.5; [] value=-2"});
+constinit const OpRule div_scalar_rule = make_rule<DivScalar>({.name = "div_scalar",
+                                                               .arity = 1,
+                                                               .reads = Reads::neither,
+                                                               .attrs = "value:real",
+                                                               .samples = "[3,4] value=0.5; [] value=-2"});
 
-Handle detail::div_scalar(const Handle& x, double value, Where where) { return record(div_scalar_rule, {x}, Attrs(value), where); }
+Handle detail::div_scalar(const Handle& x, double value, Where where) {
+  return record(div_scalar_rule, {x}, Attrs(value), where);
+}
 
 }  // namespace unspool

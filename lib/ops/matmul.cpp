@@ -1,5 +1,6 @@
 // op:    Var matmul(const Var& a, const Var& b, bool transpose_a = false, bool transpose_b = false)
-// shape: a [m,k] or, transposed, [k,m]; b [k,n] or, transposed, [n,k]; y [m,n]. Leading axes are batch axes and broadcast.
+// shape: a [m,k] or, transposed, [k,m]; b [k,n] or, transposed, [n,k]; y [m,n]. Leading axes are batch axes and
+//        broadcast.
 // math:  y = op(a) op(b);  d op(a) = dy op(b)^T, d op(b) = op(a)^T dy
 #include "ops/op.hpp"
 
@@ -24,12 +25,11 @@ void for_each_matrix(const View<const T>& a, const View<const T>& b, const View<
   const auto batch = [](const View<const T>& v) { return v.dims().first(static_cast<std::size_t>(v.rank - 2)); };
   const auto matrix = [](const View<const T>& v) { return v.extent(-1) * v.extent(-2); };
   const std::span<const std::int64_t> dims[3] = {batch(a), batch(b), batch(y)};
-  detail::for_each_run(detail::BroadcastPlan<3>(batch(y), dims),
-                       [&](const std::int64_t* at, std::int64_t count, const std::int64_t* step) {
-                         for (std::int64_t i = 0; i < count; ++i)
-                           f((at[0] + i * step[0]) * matrix(a), (at[1] + i * step[1]) * matrix(b),
-                             (at[2] + i * step[2]) * matrix(y));
-                       });
+  detail::for_each_run(detail::BroadcastPlan<3>(batch(y), dims), [&](const std::int64_t* at, std::int64_t count,
+                                                                     const std::int64_t* step) {
+    for (std::int64_t i = 0; i < count; ++i)
+      f((at[0] + i * step[0]) * matrix(a), (at[1] + i * step[1]) * matrix(b), (at[2] + i * step[2]) * matrix(y));
+  });
 }
 
 struct Matmul {
@@ -40,14 +40,17 @@ struct Matmul {
     reject_unless(a, x[ta ? -2 : -1] == w[tb ? -1 : -2], ErrorCode::shape_mismatch, "inner sizes must match; {} and {}",
                   x[ta ? -2 : -1], w[tb ? -1 : -2]);
     Shape batch;
-    reject_unless(a, broadcast(batch_of(x), batch_of(w), batch), ErrorCode::shape_mismatch, "batch axes must broadcast");
+    reject_unless(a, broadcast(batch_of(x), batch_of(w), batch), ErrorCode::shape_mismatch,
+                  "batch axes must broadcast");
     std::int64_t extents[Shape::max_rank];
     std::copy(batch.extents().begin(), batch.extents().end(), extents);
     extents[batch.rank()] = x[ta ? -1 : -2];
     extents[batch.rank() + 1] = w[tb ? -2 : -1];
     return Shape(std::span<const std::int64_t>(extents, static_cast<std::size_t>(batch.rank() + 2)));
   }
-  static std::int64_t flops(const InferArgs& a, const Shape& y) { return 2 * y.size() * a.shape(0)[a.flag(0) ? -2 : -1]; }
+  static std::int64_t flops(const InferArgs& a, const Shape& y) {
+    return 2 * y.size() * a.shape(0)[a.flag(0) ? -2 : -1];
+  }
 
   template <class T>
   static void forward(const ForwardArgs<T>& a) {
@@ -83,15 +86,19 @@ struct Matmul {
       const T* d = dy.data + yo;
       if (dx != nullptr) {
         if (ta)
-          kernels::gemm<T>(tb, true, s.k, s.m, s.n, w.data + wo, tb ? s.k : s.n, d, s.n, true, dx + xo, s.m, a.workspace());
+          kernels::gemm<T>(tb, true, s.k, s.m, s.n, w.data + wo, tb ? s.k : s.n, d, s.n, true, dx + xo, s.m,
+                           a.workspace());
         else
-          kernels::gemm<T>(false, !tb, s.m, s.k, s.n, d, s.n, w.data + wo, tb ? s.k : s.n, true, dx + xo, s.k, a.workspace());
+          kernels::gemm<T>(false, !tb, s.m, s.k, s.n, d, s.n, w.data + wo, tb ? s.k : s.n, true, dx + xo, s.k,
+                           a.workspace());
       }
       if (dw != nullptr) {
         if (tb)
-          kernels::gemm<T>(true, ta, s.n, s.k, s.m, d, s.n, x.data + xo, ta ? s.m : s.k, true, dw + wo, s.k, a.workspace());
+          kernels::gemm<T>(true, ta, s.n, s.k, s.m, d, s.n, x.data + xo, ta ? s.m : s.k, true, dw + wo, s.k,
+                           a.workspace());
         else
-          kernels::gemm<T>(!ta, false, s.k, s.n, s.m, x.data + xo, ta ? s.m : s.k, d, s.n, true, dw + wo, s.n, a.workspace());
+          kernels::gemm<T>(!ta, false, s.k, s.n, s.m, x.data + xo, ta ? s.m : s.k, d, s.n, true, dw + wo, s.n,
+                           a.workspace());
       }
     });
   }

@@ -25,10 +25,11 @@ struct Mul {
 
 }  // namespace
 
-constinit const OpRule mul_rule = make_rule<Mul>({.name = "mul",
-                                                  .arity = 2,
-                                                  .reads = Reads::inputs,
-                                                  .samples = "[3,4] [3,4]; [3,4] [4]; [2,1,3] [4,1]; [] [2,2]; [0,3] [3]"});
+constinit const OpRule mul_rule =
+    make_rule<Mul>({.name = "mul",
+                    .arity = 2,
+                    .reads = Reads::inputs,
+                    .samples = "[3,4] [3,4]; [3,4] [4]; [2,1,3] [4,1]; [] [2,2]; [0,3] [3]"});
 
 Handle detail::mul(const Handle& a, const Handle& b, Where where) { return record(mul_rule, {a, b}, where); }
 

@@ -23,9 +23,14 @@ struct MulScalar {
 
 }  // namespace
 
-constinit const OpRule mul_scalar_rule = make_rule<MulScalar>(
-    {.name = "mul_scalar", .arity = 1, .reads = Reads::neither, .attrs = "value:real", .samples = "[3,4] value=0.5; [] value=-2"});
+constinit const OpRule mul_scalar_rule = make_rule<MulScalar>({.name = "mul_scalar",
+                                                               .arity = 1,
+                                                               .reads = Reads::neither,
+                                                               .attrs = "value:real",
+                                                               .samples = "[3,4] value=0.5; [] value=-2"});
 
-Handle detail::mul_scalar(const Handle& x, double value, Where where) { return record(mul_scalar_rule, {x}, Attrs(value), where); }
+Handle detail::mul_scalar(const Handle& x, double value, Where where) {
+  return record(mul_scalar_rule, {x}, Attrs(value), where);
+}
 
 }  // namespace unspool

@@ -20,8 +20,8 @@ struct Neg {
 
 }  // namespace
 
-constinit const OpRule neg_rule = make_rule<Neg>(
-    {.name = "neg", .arity = 1, .reads = Reads::neither, .samples = "[3,4]; []"});
+constinit const OpRule neg_rule =
+    make_rule<Neg>({.name = "neg", .arity = 1, .reads = Reads::neither, .samples = "[3,4]; []"});
 
 Handle detail::neg(const Handle& x, Where where) { return record(neg_rule, {x}, where); }
 

@@ -1,8 +1,9 @@
 // All that an op's file includes.
 #pragma once
 
-#include <cmath>
 #include <fmt/core.h>
+
+#include <cmath>
 
 #include "ops/op_rules.hpp"
 #include "tensor/gemm.hpp"
@@ -17,7 +18,8 @@ using detail::record;
 
 /// Rejects the call unless the rule holds: reject_unless(a, condition, code, format, values...).
 template <class... Values>
-void reject_unless(const InferArgs& a, bool holds, ErrorCode code, fmt::format_string<Values...> text, Values&&... values) {
+void reject_unless(const InferArgs& a, bool holds, ErrorCode code, fmt::format_string<Values...> text,
+                   Values&&... values) {
   if (!holds) [[unlikely]]
     a.fail(code, fmt::format(text, std::forward<Values>(values)...));
 }
@@ -33,8 +35,8 @@ inline Shape broadcast_shape(const InferArgs& a, int i, int j) {
 inline int axis_of(const InferArgs& a, int k) {
   const int rank = a.shape(0).rank();
   const std::int64_t axis = a.integer(k);
-  reject_unless(a, axis >= -rank && axis < rank, ErrorCode::bad_axis, "axis must be in {}..{}; given {}", -rank, rank - 1,
-                axis);
+  reject_unless(a, axis >= -rank && axis < rank, ErrorCode::bad_axis, "axis must be in {}..{}; given {}", -rank,
+                rank - 1, axis);
   return static_cast<int>(axis < 0 ? axis + rank : axis);
 }
 

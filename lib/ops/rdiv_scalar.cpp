@@ -21,9 +21,15 @@ struct RdivScalar {
 
 }  // namespace
 
-constinit const OpRule rdiv_scalar_rule = make_rule<RdivScalar>(
-    {.name = "rdiv_scalar", .arity = 1, .reads = Reads::both, .attrs = "value:real", .samples = "[3,4] in 0.5..2 value=0.5; [] in 1..2 value=-2"});
+constinit const OpRule rdiv_scalar_rule =
+    make_rule<RdivScalar>({.name = "rdiv_scalar",
+                           .arity = 1,
+                           .reads = Reads::both,
+                           .attrs = "value:real",
+                           .samples = "[3,4] in 0.5..2 value=0.5; [] in 1..2 value=-2"});
 
-Handle detail::rdiv_scalar(const Handle& x, double value, Where where) { return record(rdiv_scalar_rule, {x}, Attrs(value), where); }
+Handle detail::rdiv_scalar(const Handle& x, double value, Where where) {
+  return record(rdiv_scalar_rule, {x}, Attrs(value), where);
+}
 
 }  // namespace unspool

@@ -21,9 +21,14 @@ struct RsubScalar {
 
 }  // namespace
 
-constinit const OpRule rsub_scalar_rule = make_rule<RsubScalar>(
-    {.name = "rsub_scalar", .arity = 1, .reads = Reads::neither, .attrs = "value:real", .samples = "[3,4] value=0.5; [] value=-2"});
+constinit const OpRule rsub_scalar_rule = make_rule<RsubScalar>({.name = "rsub_scalar",
+                                                                 .arity = 1,
+                                                                 .reads = Reads::neither,
+                                                                 .attrs = "value:real",
+                                                                 .samples = "[3,4] value=0.5; [] value=-2"});
 
-Handle detail::rsub_scalar(const Handle& x, double value, Where where) { return record(rsub_scalar_rule, {x}, Attrs(value), where); }
+Handle detail::rsub_scalar(const Handle& x, double value, Where where) {
+  return record(rsub_scalar_rule, {x}, Attrs(value), where);
+}
 
 }  // namespace unspool

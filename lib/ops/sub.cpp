@@ -25,10 +25,11 @@ struct Sub {
 
 }  // namespace
 
-constinit const OpRule sub_rule = make_rule<Sub>({.name = "sub",
-                                                  .arity = 2,
-                                                  .reads = Reads::neither,
-                                                  .samples = "[3,4] [3,4]; [3,4] [4]; [2,1,3] [4,1]; [] [2,2]; [0,3] [3]"});
+constinit const OpRule sub_rule =
+    make_rule<Sub>({.name = "sub",
+                    .arity = 2,
+                    .reads = Reads::neither,
+                    .samples = "[3,4] [3,4]; [3,4] [4]; [2,1,3] [4,1]; [] [2,2]; [0,3] [3]"});
 
 Handle detail::sub(const Handle& a, const Handle& b, Where where) { return record(sub_rule, {a, b}, where); }
 

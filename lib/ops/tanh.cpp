@@ -17,14 +17,15 @@ struct Tanh {
   template <class T>
   static void backward(const BackwardArgs<T>& a) {
     bool first;
-    if (T* dx = a.dx(0).touch(first)) kernels::kernel_table<T>().tanh_grad(a.dy().size, a.dy().data, a.y().data, dx, !first);
+    if (T* dx = a.dx(0).touch(first))
+      kernels::kernel_table<T>().tanh_grad(a.dy().size, a.dy().data, a.y().data, dx, !first);
   }
 };
 
 }  // namespace
 
-constinit const OpRule tanh_rule = make_rule<Tanh>(
-    {.name = "tanh", .arity = 1, .reads = Reads::output, .samples = "[3,4] in -2..2; [1] in 4..6; []"});
+constinit const OpRule tanh_rule =
+    make_rule<Tanh>({.name = "tanh", .arity = 1, .reads = Reads::output, .samples = "[3,4] in -2..2; [1] in 4..6; []"});
 
 Handle detail::tanh(const Handle& x, Where where) { return record(tanh_rule, {x}, where); }
 

@@ -1,5 +1,5 @@
-// Precompiled for the core: what nearly every file of it reads. A convenience of the build, not an include path: each file
-// still includes what it uses, and the sanitizer build compiles without this.
+// Precompiled for the core: what nearly every file of it reads. A convenience of the build, not an include path: each
+// file still includes what it uses, and the sanitizer build compiles without this.
 #include <fmt/core.h>
 
 #include <algorithm>

@@ -14,7 +14,8 @@ void* Arena::allocate_in_next(std::int64_t bytes) {
   std::uint32_t next = chunks_.empty() ? 0 : at_.chunk + 1;
   // After a rewind the following chunks are free; one that is too small is replaced, since nothing lives in it.
   if (next >= chunks_.size() || chunks_[next].bytes() < bytes) {
-    const std::int64_t doubled = chunks_.empty() ? first_chunk_bytes : std::min(2 * chunks_.back().bytes(), largest_growth_bytes);
+    const std::int64_t doubled =
+        chunks_.empty() ? first_chunk_bytes : std::min(2 * chunks_.back().bytes(), largest_growth_bytes);
     AlignedBuffer chunk(std::max(round_up(bytes, cache_line), std::max(doubled, first_chunk_bytes)));
     if (next < chunks_.size())
       chunks_[next] = std::move(chunk);

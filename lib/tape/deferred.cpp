@@ -36,10 +36,12 @@ Rows<T> gather_rows(TapeCore& tape, const std::vector<Deferred::Entry>& entries,
 
 }  // namespace
 
-void Deferred::push(TapeCore& tape, Kind kind, std::uint32_t target, std::int64_t m, std::int64_t n, const Entry& entry) {
+void Deferred::push(TapeCore& tape, Kind kind, std::uint32_t target, std::int64_t m, std::int64_t n,
+                    const Entry& entry) {
   // A tape has few parameters, and the one used last is likely the one used now.
   std::size_t at = 0;
-  while (at < used_ && !(queues_[at].target == target && queues_[at].kind == kind && queues_[at].m == m && queues_[at].n == n))
+  while (at < used_ &&
+         !(queues_[at].target == target && queues_[at].kind == kind && queues_[at].m == m && queues_[at].n == n))
     ++at;
   if (at == used_) {
     if (used_ == queues_.size()) queues_.emplace_back();

@@ -33,8 +33,8 @@ void fill_normal(std::vector<double>& values, Random& random, double mean, doubl
 }
 
 void fill_orthogonal(const ParameterCore& p, std::vector<double>& values, Random& random, double gain) {
-  require(p.shape.rank() >= 2, ErrorCode::bad_argument, "orthogonal", "{} must have two axes or more; shape is {}", p.name,
-          p.shape.to_string());
+  require(p.shape.rank() >= 2, ErrorCode::bad_argument, "orthogonal", "{} must have two axes or more; shape is {}",
+          p.name, p.shape.to_string());
   if (p.shape.empty()) return;
   fill_normal(values, random, 0, 1);
   kernels::orthonormalize(p.shape[0], p.shape.size() / p.shape[0], values.data());
@@ -52,23 +52,37 @@ std::vector<double> draw(const ParameterCore& p, const Init& init, Random random
   std::vector<double> values(static_cast<std::size_t>(p.shape.size()), 0.0);
   const Fans fan = fans_of(p);
   switch (init.kind) {
-    case Init::Kind::constant: values.assign(values.size(), init.a); break;
-    case Init::Kind::uniform: fill_uniform(values, random, init.a, init.b); break;
-    case Init::Kind::normal: fill_normal(values, random, init.a, init.b); break;
+    case Init::Kind::constant:
+      values.assign(values.size(), init.a);
+      break;
+    case Init::Kind::uniform:
+      fill_uniform(values, random, init.a, init.b);
+      break;
+    case Init::Kind::normal:
+      fill_normal(values, random, init.a, init.b);
+      break;
     case Init::Kind::xavier_uniform: {
       const double bound = init.a * std::sqrt(6 / (fan.in + fan.out));
       fill_uniform(values, random, -bound, bound);
       break;
     }
-    case Init::Kind::xavier_normal: fill_normal(values, random, 0, init.a * std::sqrt(2 / (fan.in + fan.out))); break;
+    case Init::Kind::xavier_normal:
+      fill_normal(values, random, 0, init.a * std::sqrt(2 / (fan.in + fan.out)));
+      break;
     case Init::Kind::kaiming_uniform: {
       const double bound = std::sqrt(6 / ((1 + init.a * init.a) * fan.in));
       fill_uniform(values, random, -bound, bound);
       break;
     }
-    case Init::Kind::kaiming_normal: fill_normal(values, random, 0, std::sqrt(2 / ((1 + init.a * init.a) * fan.in))); break;
-    case Init::Kind::orthogonal: fill_orthogonal(p, values, random, init.a); break;
-    case Init::Kind::identity: fill_identity(p, values, init.a); break;
+    case Init::Kind::kaiming_normal:
+      fill_normal(values, random, 0, std::sqrt(2 / ((1 + init.a * init.a) * fan.in)));
+      break;
+    case Init::Kind::orthogonal:
+      fill_orthogonal(p, values, random, init.a);
+      break;
+    case Init::Kind::identity:
+      fill_identity(p, values, init.a);
+      break;
   }
   return values;
 }

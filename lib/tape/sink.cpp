@@ -38,7 +38,8 @@ void add_product(const Call& call, std::uint32_t node, bool ta, bool tb, std::in
 bool queue_columns(const Call& call, std::uint32_t node, const void* rows, std::int64_t row_count, std::int64_t columns,
                    std::int32_t owner) {
   if (row_count == 0 || !defers(call, node) || !call.tape->hold(owner, rows)) return false;
-  call.tape->deferred().push(*call.tape, Deferred::Kind::columns, node, 0, columns, {nullptr, rows, nullptr, row_count});
+  call.tape->deferred().push(*call.tape, Deferred::Kind::columns, node, 0, columns,
+                             {nullptr, rows, nullptr, row_count});
   return true;
 }
 

@@ -1,10 +1,11 @@
 #include "corpus.hpp"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <array>
 #include <filesystem>
 #include <fstream>
-#include <fmt/core.h>
 #include <stdexcept>
 
 namespace charlm {
@@ -22,14 +23,17 @@ std::string read_file(const fs::path& path) {
   return text;
 }
 
-// fortune(6)'s format: quotations separated by lines with a single %. The index (.dat) and the links (.u8) are left out.
+// fortune(6)'s format: quotations separated by lines with a single %. The index (.dat) and the links (.u8) are left
+// out.
 std::string read_fortunes() {
   std::error_code error;
   std::vector<fs::path> files;
   for (const fs::directory_entry& entry : fs::directory_iterator(fortunes_folder, error))
-    if (entry.is_regular_file() && !entry.is_symlink() && entry.path().extension().empty()) files.push_back(entry.path());
+    if (entry.is_regular_file() && !entry.is_symlink() && entry.path().extension().empty())
+      files.push_back(entry.path());
   if (files.empty())
-    throw std::runtime_error(fmt::format("no text in {}; install the package fortunes, or name a text file", fortunes_folder));
+    throw std::runtime_error(
+        fmt::format("no text in {}; install the package fortunes, or name a text file", fortunes_folder));
   std::sort(files.begin(), files.end());
   std::string text;
   for (const fs::path& file : files) text += read_file(file);
@@ -59,7 +63,8 @@ Corpus read_corpus(const std::string& path) {
     text = read_file(path);
   }
   if (text.size() < least_bytes)
-    throw std::runtime_error(fmt::format("{} holds {} bytes; a language model needs at least {}", corpus.source, text.size(), least_bytes));
+    throw std::runtime_error(
+        fmt::format("{} holds {} bytes; a language model needs at least {}", corpus.source, text.size(), least_bytes));
 
   std::array<bool, 256> seen{};
   for (const char c : text) seen[static_cast<unsigned char>(c)] = true;

@@ -9,7 +9,8 @@ Model::Model(const Options& options, std::int64_t vocabulary)
       hidden_(options.hidden),
       parameters_(us::Seed{options.seed}),
       embedding_(parameters_, "embedding", {.count = vocabulary, .width = options.embedding}),
-      lstm_(parameters_, "lstm", {.input = options.embedding, .hidden = options.hidden, .layers = static_cast<int>(options.layers)}),
+      lstm_(parameters_, "lstm",
+            {.input = options.embedding, .hidden = options.hidden, .layers = static_cast<int>(options.layers)}),
       head_(parameters_, "head", {.input = options.hidden, .output = vocabulary}) {}
 
 Carried Model::zero_state(std::int64_t batch) const {

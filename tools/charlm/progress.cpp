@@ -1,9 +1,10 @@
 #include "progress.hpp"
 
-#include <cstdio>
 #include <fmt/core.h>
-#include <string>
 #include <unistd.h>
+
+#include <cstdio>
+#include <string>
 
 namespace charlm {
 namespace {
@@ -44,8 +45,8 @@ void Progress::print(std::int64_t step, double loss, double bits) {
   const double elapsed = seconds();
   const double rate = elapsed > 0 ? static_cast<double>(step) * static_cast<double>(characters_per_step_) / elapsed : 0;
   const double left = step > 0 ? elapsed / static_cast<double>(step) * static_cast<double>(steps_ - step) : 0;
-  std::string line = fmt::format("step {:>5}/{}  loss {:.3f}  {:.3f} bits/char  {} chars/s  ETA {}:{:02}", step, steps_, loss, bits,
-                                 thousands(rate), static_cast<int>(left) / 60, static_cast<int>(left) % 60);
+  std::string line = fmt::format("step {:>5}/{}  loss {:.3f}  {:.3f} bits/char  {} chars/s  ETA {}:{:02}", step, steps_,
+                                 loss, bits, thousands(rate), static_cast<int>(left) / 60, static_cast<int>(left) % 60);
   if (!terminal_) {
     std::puts(line.c_str());
     std::fflush(stdout);

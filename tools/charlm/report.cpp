@@ -1,8 +1,9 @@
 #include "report.hpp"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <array>
-#include <fmt/core.h>
 
 namespace charlm {
 namespace {
@@ -19,20 +20,23 @@ void write_graph_and_gradients(Model& model, const Corpus& corpus, const Options
   tape.backward(loss);
 
   const us::Graph graph = us::capture(tape);
-  for (const char* extension : {"svg", "dot", "json", "txt"}) us::write_graph(graph, fmt::format("{}/graph.{}", folder, extension));
+  for (const char* extension : {"svg", "dot", "json", "txt"})
+    us::write_graph(graph, fmt::format("{}/graph.{}", folder, extension));
 
   us::ChartSeries arriving{.name = "hidden state and cell", .y = {}, .x = {}};
   for (const us::StepGradient& step : us::gradient_by_step(graph)) {
     arriving.x.push_back(static_cast<double>(step.step));
     arriving.y.push_back(step.norm);
   }
-  us::write_line_chart(folder + "/gradient.svg", std::span(&arriving, 1),
-                       {.title = "Gradient that arrives at each time step", .x_label = "time step t", .y_label = "norm", .log_y = true});
+  us::write_line_chart(
+      folder + "/gradient.svg", std::span(&arriving, 1),
+      {.title = "Gradient that arrives at each time step", .x_label = "time step t", .y_label = "norm", .log_y = true});
 }
 
 void write_loss_curve(const Training& training, const std::string& path) {
-  std::array<us::ChartSeries, 2> curves{us::ChartSeries{.name = "training", .y = training.bits, .x = {}},
-                                        us::ChartSeries{.name = "held out", .y = training.checked_bits, .x = training.checked_at}};
+  std::array<us::ChartSeries, 2> curves{
+      us::ChartSeries{.name = "training", .y = training.bits, .x = {}},
+      us::ChartSeries{.name = "held out", .y = training.checked_bits, .x = training.checked_at}};
   us::write_line_chart(path, curves, {.title = "Loss", .x_label = "training step", .y_label = "bits per character"});
 }
 

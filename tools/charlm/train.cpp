@@ -9,7 +9,7 @@
 namespace charlm {
 namespace {
 
-constexpr std::int64_t checks = 10;             // of the held-out text while training
+constexpr std::int64_t checks = 10;  // of the held-out text while training
 constexpr std::int64_t check_characters = 20'000;
 
 /// The text cut into `batch` streams of equal length that are read side by side, window after window.
@@ -56,7 +56,8 @@ Training train(Model& model, const Corpus& corpus, const Options& options, const
   Streams streams(corpus.train, options.batch, options.window);
   Progress progress(options.steps, streams.batch() * streams.window());
   us::Adam adam(model.parameters(), {.lr = options.lr});
-  const us::CosineLR schedule{.lr = options.lr, .steps = options.steps, .warmup = options.steps / 20, .min_lr = options.lr / 50};
+  const us::CosineLR schedule{
+      .lr = options.lr, .steps = options.steps, .warmup = options.steps / 20, .min_lr = options.lr / 50};
   Carried state = model.zero_state(streams.batch());
   us::Tape tape;
   std::vector<std::uint8_t> inputs, targets;

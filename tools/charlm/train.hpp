@@ -11,10 +11,10 @@
 namespace charlm {
 
 struct Training {
-  std::int64_t steps = 0;               // done
-  std::vector<double> bits;             // training loss of each step, bits per character
-  std::vector<double> checked_at;       // steps at which the held-out text was tried ...
-  std::vector<double> checked_bits;     // ... and what it gave
+  std::int64_t steps = 0;            // done
+  std::vector<double> bits;          // training loss of each step, bits per character
+  std::vector<double> checked_at;    // steps at which the held-out text was tried ...
+  std::vector<double> checked_bits;  // ... and what it gave
   double seconds = 0;
   bool interrupted = false;
 };
