@@ -13,7 +13,7 @@ struct BroadcastTo {
     const Shape shape(a.list(0));
     Shape together;
     reject_unless(a, broadcast(a.shape(0), shape, together) && together == shape, ErrorCode::shape_mismatch,
-                  "operand must broadcast to {}", shape.to_string());
+                  "operand must broadcast to {}", shape);
     return shape;
   }
   static std::int64_t flops(const InferArgs&, const Shape&) { return 0; }

@@ -11,11 +11,11 @@ namespace unspool {
 /// Rejects operands of other shapes. `weight` is the position of w_hh: b_hh follows it, the states come before it.
 inline void check_cell(const InferArgs& a, int gates, int weight) {
   const Shape h = a.shape(1);
-  reject_unless(a, h.rank() == 2, ErrorCode::shape_mismatch, "h must be [B,H]; given {}", h.to_string());
+  reject_unless(a, h.rank() == 2, ErrorCode::shape_mismatch, "h must be [B,H]; given {}", h);
   const std::int64_t B = h[0], H = h[1];
   const auto expect = [&](int operand, const char* name, const Shape& wanted) {
     reject_unless(a, a.shape(operand) == wanted, ErrorCode::shape_mismatch, "{} must be {} where h is {}; given {}",
-                  name, wanted.to_string(), h.to_string(), a.shape(operand).to_string());
+                  name, wanted, h, a.shape(operand));
   };
   expect(0, "xg", {B, gates * H});
   if (weight == 3) expect(2, "c", {B, H});

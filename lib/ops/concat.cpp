@@ -18,8 +18,7 @@ struct Concat {
       bool agree = x.rank() == first.rank();
       for (int k = 0; agree && k < x.rank(); ++k) agree = k == axis || x.extents()[k] == first.extents()[k];
       reject_unless(a, agree, ErrorCode::shape_mismatch,
-                    "operands must agree on every axis but {}; the first is {} and number {} is {}", axis,
-                    first.to_string(), i, x.to_string());
+                    "operands must agree on every axis but {}; the first is {} and number {} is {}", axis, first, i, x);
       extents[axis] += x.extents()[axis];
     }
     return Shape(std::span<const std::int64_t>(extents, static_cast<std::size_t>(first.rank())));

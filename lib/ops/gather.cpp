@@ -36,8 +36,7 @@ struct Gather {
     bool fits = x.rank() == y.rank();
     for (int k = 0; fits && k < x.rank(); ++k) fits = k == axis || y[k] <= x[k];
     reject_unless(a, fits, ErrorCode::shape_mismatch,
-                  "the index must have x's rank and, but along axis {}, at most its extents; given {}", axis,
-                  y.to_string());
+                  "the index must have x's rank and, but along axis {}, at most its extents; given {}", axis, y);
     check_ids(a, ids_of(a, 1), x[axis]);
     return y;
   }

@@ -19,8 +19,8 @@ inline Shape id_shape(const InferArgs& a, int k) {
                 ErrorCode::bad_argument, "the ids must have a shape; its rank is given as {}", rank);
   const Shape shape(words.first(static_cast<std::size_t>(rank)));
   const std::int64_t given = static_cast<std::int64_t>(words.size()) - rank;
-  reject_unless(a, shape.size() == given, ErrorCode::shape_mismatch, "ids of shape {} are {} numbers; given {}",
-                shape.to_string(), shape.size(), given);
+  reject_unless(a, shape.size() == given, ErrorCode::shape_mismatch, "ids of shape {} are {} numbers; given {}", shape,
+                shape.size(), given);
   return shape;
 }
 

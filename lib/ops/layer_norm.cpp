@@ -25,7 +25,7 @@ struct LayerNorm {
     reject_unless(a, x.rank() >= 1, ErrorCode::shape_mismatch, "operand needs one axis or more");
     for (int i = 1; i < a.arity(); ++i)
       reject_unless(a, a.shape(i) == Shape{x[-1]}, ErrorCode::shape_mismatch, "{} must be [{}]; given {}",
-                    i == 1 ? "weight" : "bias", x[-1], a.shape(i).to_string());
+                    i == 1 ? "weight" : "bias", x[-1], a.shape(i));
     reject_unless(a, a.real(0) >= 0, ErrorCode::bad_argument, "eps must not be negative; given {}", a.real(0));
     return x;
   }

@@ -4,7 +4,6 @@
 // note:  Where the order of the values stays (only axes of one element move), y is a view.
 #include "ops/permute.hpp"
 
-#include "base/text.hpp"
 #include "ops/op.hpp"
 
 namespace unspool {
@@ -36,15 +35,14 @@ struct Permute {
     const std::span<const std::int64_t> given = a.list(0);
     const int rank = x.rank();
     reject_unless(a, static_cast<int>(given.size()) == rank, ErrorCode::bad_axis,
-                  "every axis must be named once; given {}", detail::bracketed(given));
+                  "every axis must be named once; given {}", given);
     unsigned named = 0;
     for (const std::int64_t axis : given) {
       reject_unless(a, axis >= -rank && axis < rank, ErrorCode::bad_axis, "axes must be in {}..{}; given {}", -rank,
-                    rank - 1, detail::bracketed(given));
+                    rank - 1, given);
       named |= 1u << (axis < 0 ? axis + rank : axis);
     }
-    reject_unless(a, named + 1 == 1u << rank, ErrorCode::bad_axis, "every axis must be named once; given {}",
-                  detail::bracketed(given));
+    reject_unless(a, named + 1 == 1u << rank, ErrorCode::bad_axis, "every axis must be named once; given {}", given);
     std::int64_t extents[Shape::max_rank];
     for (int k = 0; k < rank; ++k) extents[k] = x[static_cast<int>(given[k])];
     return Shape(std::span<const std::int64_t>(extents, given.size()));

@@ -4,7 +4,6 @@
 // note:  Always a view: nothing is copied, forward or backward.
 #include <algorithm>
 
-#include "base/text.hpp"
 #include "ops/op.hpp"
 
 namespace unspool {
@@ -23,7 +22,7 @@ struct Reshape {
     for (int k = 0; k < static_cast<int>(given.size()); ++k) {
       extents[k] = given[k];
       reject_unless(a, given[k] >= 0 || (given[k] == -1 && open < 0), ErrorCode::bad_shape,
-                    "extents must not be negative, but for one -1; given {}", detail::bracketed(given));
+                    "extents must not be negative, but for one -1; given {}", given);
       if (given[k] == -1)
         open = k;
       else
@@ -32,12 +31,11 @@ struct Reshape {
     if (open >= 0) {
       reject_unless(a, known > 0 && size % known == 0, ErrorCode::shape_mismatch,
                     "the other extents must divide the element count {}, and not be 0, to tell what -1 is; given {}",
-                    size, detail::bracketed(given));
+                    size, given);
       extents[open] = size / known;
       known = size;
     }
-    reject_unless(a, known == size, ErrorCode::shape_mismatch, "the element count {} must stay; given {}", size,
-                  detail::bracketed(given));
+    reject_unless(a, known == size, ErrorCode::shape_mismatch, "the element count {} must stay; given {}", size, given);
     return Shape(std::span<const std::int64_t>(extents, given.size()));
   }
   static std::int64_t view(const InferArgs&) { return 0; }

@@ -23,8 +23,7 @@ struct Stack {
                   Shape::max_rank - 1);
     for (int i = 1; i < a.arity(); ++i)
       reject_unless(a, a.shape(i) == first, ErrorCode::shape_mismatch,
-                    "operands must have one shape; the first is {} and number {} is {}", first.to_string(), i,
-                    a.shape(i).to_string());
+                    "operands must have one shape; the first is {} and number {} is {}", first, i, a.shape(i));
     const int axis = new_axis(a, rank);
     std::int64_t extents[Shape::max_rank];
     for (int k = 0; k < rank; ++k) extents[k] = k == axis ? a.arity() : first.extents()[k < axis ? k : k - 1];

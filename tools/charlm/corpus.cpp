@@ -7,6 +7,9 @@
 #include <filesystem>
 #include <fstream>
 #include <stdexcept>
+#include <utility>
+
+#include "unspool/random.hpp"
 
 namespace charlm {
 namespace {
@@ -23,8 +26,22 @@ std::string read_file(const fs::path& path) {
   return text;
 }
 
-// fortune(6)'s format: quotations separated by lines with a single %. The index (.dat) and the links (.u8) are left
-// out.
+// fortune(6)'s format: quotations that end with a line of a single %.
+void append_quotations(const std::string& text, std::vector<std::string>& quotations) {
+  std::string current;
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t end = std::min(text.find('\n', at), text.size() - 1);
+    if (end - at == 1 && text[at] == '%')
+      quotations.push_back(std::exchange(current, {}));
+    else
+      current.append(text, at, end - at + 1);
+    at = end + 1;
+  }
+  if (!current.empty()) quotations.push_back(std::move(current));
+}
+
+// All quotations in a fixed random order, with an empty line between them: the files are each about one subject, and
+// what is held out should be about all of them. The index files (.dat) and the links (.u8) are left out.
 std::string read_fortunes() {
   std::error_code error;
   std::vector<fs::path> files;
@@ -35,18 +52,14 @@ std::string read_fortunes() {
     throw std::runtime_error(
         fmt::format("no text in {}; install the package fortunes, or name a text file", fortunes_folder));
   std::sort(files.begin(), files.end());
+  std::vector<std::string> quotations;
+  for (const fs::path& file : files) append_quotations(read_file(file), quotations);
+  unspool::Random random(unspool::Seed{0});
+  for (std::size_t i = quotations.size(); i > 1; --i)
+    std::swap(quotations[i - 1], quotations[static_cast<std::size_t>(random.below(static_cast<std::int64_t>(i)))]);
   std::string text;
-  for (const fs::path& file : files) text += read_file(file);
-  std::string without_separators;
-  for (std::size_t at = 0; at < text.size();) {
-    const std::size_t end = std::min(text.find('\n', at), text.size() - 1);
-    if (end - at == 1 && text[at] == '%')
-      without_separators += '\n';
-    else
-      without_separators.append(text, at, end - at + 1);
-    at = end + 1;
-  }
-  return without_separators;
+  for (const std::string& quotation : quotations) text += quotation + '\n';
+  return text;
 }
 
 }  // namespace

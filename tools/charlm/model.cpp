@@ -10,7 +10,10 @@ Model::Model(const Options& options, std::int64_t vocabulary)
       parameters_(us::Seed{options.seed}),
       embedding_(parameters_, "embedding", {.count = vocabulary, .width = options.embedding}),
       lstm_(parameters_, "lstm",
-            {.input = options.embedding, .hidden = options.hidden, .layers = static_cast<int>(options.layers)}),
+            {.input = options.embedding,
+             .hidden = options.hidden,
+             .layers = static_cast<int>(options.layers),
+             .forget_bias = 1}),
       head_(parameters_, "head", {.input = options.hidden, .output = vocabulary}) {}
 
 Carried Model::zero_state(std::int64_t batch) const {

@@ -9,8 +9,8 @@ namespace charlm {
 struct Options {
   std::string text;         // a file; empty: the fortunes
   std::string out = "out";  // where results go
-  std::int64_t steps = 1000;
-  std::int64_t batch = 32;
+  std::int64_t steps = 2000;
+  std::int64_t batch = 16;
   std::int64_t window = 64;  // steps of truncated backpropagation through time
   std::int64_t hidden = 256;
   std::int64_t layers = 1;
