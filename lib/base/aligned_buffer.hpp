@@ -17,7 +17,8 @@ class AlignedBuffer {
   AlignedBuffer() noexcept = default;
   /// Unspecified contents. Throws std::bad_alloc.
   explicit AlignedBuffer(std::int64_t bytes)
-      : data_(static_cast<std::byte*>(::operator new (static_cast<std::size_t>(bytes), std::align_val_t{cache_line}))),
+      : data_(static_cast<std::byte*>(
+            ::operator new (static_cast<std::size_t>(checked(bytes)), std::align_val_t{cache_line}))),
         bytes_(bytes) {}
   AlignedBuffer(AlignedBuffer&& other) noexcept
       : data_(std::exchange(other.data_, nullptr)), bytes_(std::exchange(other.bytes_, 0)) {}
@@ -32,6 +33,12 @@ class AlignedBuffer {
   std::int64_t bytes() const noexcept { return bytes_; }
 
  private:
+  // A tebibyte is asked for by mistake; some allocators, a sanitizer's among them, end the process instead of throwing.
+  static std::int64_t checked(std::int64_t bytes) {
+    if (bytes >= std::int64_t{1} << 40) throw std::bad_alloc();
+    return bytes;
+  }
+
   std::byte* data_ = nullptr;
   std::int64_t bytes_ = 0;
 };
