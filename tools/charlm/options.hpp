@@ -15,7 +15,7 @@ struct Options {
   std::int64_t hidden = 256;
   std::int64_t layers = 1;
   std::int64_t embedding = 64;
-  double lr = 4e-3;
+  double lr = 6e-3;
   double clip = 1.0;
   double temperature = 0.7;
   std::int64_t sample = 400;
