@@ -2,8 +2,6 @@
 // models.
 #pragma once
 
-#include <memory>
-
 #include "unspool/parameter.hpp"
 #include "unspool/tensor.hpp"
 
@@ -31,7 +29,7 @@ UNSPOOL_API GradcheckResult check_gradients(GradcheckLoss loss, void* function, 
                                             Where where);
 template <class F>
 void* erased(F& f) {
-  return const_cast<void*>(static_cast<const void*>(std::addressof(f)));
+  return const_cast<void*>(static_cast<const void*>(__builtin_addressof(f)));
 }
 
 }  // namespace detail

@@ -4,7 +4,6 @@
 //   params.zero_grad();  tape.backward(loss);  adam.step();
 #pragma once
 
-#include <memory>
 #include <vector>
 
 #include "unspool/parameter.hpp"
@@ -48,7 +47,7 @@ class Optimizer {
  private:
   static constexpr int max_buffers = 3;
   struct Slot {
-    std::shared_ptr<detail::ParameterCore> parameter;
+    detail::Shared<detail::ParameterCore> parameter;
     std::int64_t step = 0;
     std::vector<T> state[max_buffers];
   };

@@ -1,7 +1,6 @@
 // Parameter: a trained tensor that every step shares. ParameterSet: the parameters of a model, by name.
 #pragma once
 
-#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -9,6 +8,7 @@
 
 #include "unspool/init.hpp"
 #include "unspool/random.hpp"
+#include "unspool/shared.hpp"
 #include "unspool/tape.hpp"
 
 namespace unspool {
@@ -24,7 +24,9 @@ UNSPOOL_API const Shape& parameter_shape(const ParameterCore& p);
 UNSPOOL_API const std::string& parameter_name(const ParameterCore& p);
 UNSPOOL_API bool parameter_trainable(const ParameterCore& p);
 UNSPOOL_API void set_parameter_trainable(ParameterCore& p, bool trainable);
-UNSPOOL_API std::shared_ptr<ParameterCore> make_parameter(ScalarType type, std::string name, const Shape& shape);
+UNSPOOL_API void retain(const ParameterCore& p) noexcept;
+UNSPOOL_API void release(const ParameterCore& p) noexcept;
+UNSPOOL_API Shared<ParameterCore> make_parameter(ScalarType type, std::string name, const Shape& shape);
 UNSPOOL_API void initialize_parameter(ParameterCore& p, const Init& init, Random random);
 
 }  // namespace detail
@@ -34,7 +36,7 @@ UNSPOOL_API void initialize_parameter(ParameterCore& p, const Init& init, Random
 template <Scalar T = float>
 class Parameter : public Operand<T> {
  public:
-  explicit Parameter(std::shared_ptr<detail::ParameterCore> core) : Operand<T>(core.get()), core_(std::move(core)) {}
+  explicit Parameter(detail::Shared<detail::ParameterCore> core) : Operand<T>(core.get()), core_(std::move(core)) {}
   Parameter(const Parameter&) = delete;
   Parameter& operator=(const Parameter&) = delete;
 
@@ -57,11 +59,11 @@ class Parameter : public Operand<T> {
   bool trainable() const { return detail::parameter_trainable(*core_); }
   void set_trainable(bool trainable) { detail::set_parameter_trainable(*core_, trainable); }
 
-  const std::shared_ptr<detail::ParameterCore>& core() const noexcept { return core_; }
+  const detail::Shared<detail::ParameterCore>& core() const noexcept { return core_; }
 
  private:
   std::size_t count() const { return static_cast<std::size_t>(size()); }
-  std::shared_ptr<detail::ParameterCore> core_;
+  detail::Shared<detail::ParameterCore> core_;
 };
 
 /// The parameters of a model in the order they were added, each with a unique name ("encoder.weight_ih_l0").
@@ -71,7 +73,14 @@ class ParameterSet {
  public:
   explicit ParameterSet(Seed seed = {}) : seed_(seed) {}
   ParameterSet(ParameterSet&&) = default;
-  ParameterSet& operator=(ParameterSet&&) = default;
+  ParameterSet& operator=(ParameterSet&& other) noexcept {
+    std::swap(seed_, other.seed_);
+    parameters_.swap(other.parameters_);
+    return *this;
+  }
+  ~ParameterSet() {
+    for (const Parameter<T>* p : parameters_) delete p;
+  }
 
   /// Throws duplicate_name, bad_shape, bad_argument (an initialiser that does not fit the shape), out_of_memory.
   Parameter<T>& add(std::string name, const Shape& shape, const Init& init);
@@ -89,7 +98,7 @@ class ParameterSet {
   // For range-based loops: for (Parameter<>& p : params).
   class Iterator {
    public:
-    explicit Iterator(const std::unique_ptr<Parameter<T>>* at) : at_(at) {}
+    explicit Iterator(Parameter<T>* const* at) : at_(at) {}
     Parameter<T>& operator*() const { return **at_; }
     Iterator& operator++() {
       ++at_;
@@ -98,14 +107,14 @@ class ParameterSet {
     bool operator==(const Iterator&) const = default;
 
    private:
-    const std::unique_ptr<Parameter<T>>* at_;
+    Parameter<T>* const* at_;
   };
   Iterator begin() const { return Iterator(parameters_.data()); }
   Iterator end() const { return Iterator(parameters_.data() + parameters_.size()); }
 
  private:
   Seed seed_;
-  std::vector<std::unique_ptr<Parameter<T>>> parameters_;
+  std::vector<Parameter<T>*> parameters_;  // owned
 };
 
 extern template class UNSPOOL_API ParameterSet<float>;

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstddef>
-#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -13,6 +12,7 @@
 #include "unspool/export.hpp"
 #include "unspool/scalar.hpp"
 #include "unspool/shape.hpp"
+#include "unspool/shared.hpp"
 
 namespace unspool {
 
@@ -46,12 +46,14 @@ void load_safetensors(ParameterSet<T>& params, const std::string& path);
 
 namespace detail {
 struct TensorFileContents;
-}
+UNSPOOL_API void retain(const TensorFileContents& contents) noexcept;
+UNSPOOL_API void release(const TensorFileContents& contents) noexcept;
+}  // namespace detail
 
 /// A weight file in memory, whatever its dtypes: what a tool needs to list or convert one. Copies share the memory.
 class UNSPOOL_API TensorFile {
  public:
-  explicit TensorFile(std::shared_ptr<const detail::TensorFileContents> contents) : contents_(std::move(contents)) {}
+  explicit TensorFile(detail::Shared<const detail::TensorFileContents> contents) : contents_(std::move(contents)) {}
 
   /// Number of tensors.
   std::size_t size() const noexcept;
@@ -62,7 +64,7 @@ class UNSPOOL_API TensorFile {
   Metadata metadata() const;
 
  private:
-  std::shared_ptr<const detail::TensorFileContents> contents_;
+  detail::Shared<const detail::TensorFileContents> contents_;
 };
 
 /// Reads a whole file. A file that breaks any rule of the format is rejected before memory is taken for its data.

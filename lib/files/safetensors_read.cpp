@@ -1,6 +1,7 @@
 // read_safetensors: a whole weight file in memory.
 #include <new>
 
+#include "base/counted.hpp"
 #include "files/safetensors_header.hpp"
 #include "files/safetensors_reader.hpp"
 #include "unspool/safetensors.hpp"
@@ -8,7 +9,9 @@
 namespace unspool {
 namespace detail {
 
-struct TensorFileContents {
+struct TensorFileContents : Counted {
+  TensorFileContents(SafetensorsHeader h, std::unique_ptr<std::byte[]> d) : header(std::move(h)), data(std::move(d)) {}
+
   SafetensorsHeader header;
   std::unique_ptr<std::byte[]> data;
 
@@ -19,6 +22,11 @@ struct TensorFileContents {
             {data.get() + entry.begin, static_cast<std::size_t>(entry.end - entry.begin)}};
   }
 };
+
+void retain(const TensorFileContents& contents) noexcept { contents.take(); }
+void release(const TensorFileContents& contents) noexcept {
+  if (contents.give_back()) delete &contents;
+}
 
 SafetensorsReader::SafetensorsReader(std::string_view op, const std::string& path)
     : reading_{op, path}, file_(reading_), header_(read_header(file_, reading_)) {}
@@ -55,8 +63,8 @@ Metadata TensorFile::metadata() const { return {contents_->header.metadata.begin
 TensorFile read_safetensors(const std::string& path) {
   detail::SafetensorsReader reader("read_safetensors", path);
   std::unique_ptr<std::byte[]> data = reader.read_data();
-  return TensorFile(std::make_shared<const detail::TensorFileContents>(
-      detail::TensorFileContents{reader.take_header(), std::move(data)}));
+  return TensorFile(detail::Shared<const detail::TensorFileContents>::adopt(
+      new detail::TensorFileContents(reader.take_header(), std::move(data))));
 }
 
 }  // namespace unspool

@@ -99,7 +99,7 @@ std::uint32_t TapeCore::parameter_leaf(ParameterCore& parameter, Where where) {
   node.parameter = &parameter;
   nodes_.push_back(node);
   try {
-    leaves_.push_back({parameter.shared_from_this(), node_count() - 1, parameter.version});
+    leaves_.push_back({Shared<ParameterCore>::of(parameter), node_count() - 1, parameter.version});
   } catch (...) {
     nodes_.pop_back();
     throw;

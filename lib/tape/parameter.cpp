@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <memory>
 
 #include "base/check.hpp"
 #include "tape/parameter_core.hpp"
@@ -32,8 +33,13 @@ const std::string& parameter_name(const ParameterCore& p) { return p.name; }
 bool parameter_trainable(const ParameterCore& p) { return p.trainable; }
 void set_parameter_trainable(ParameterCore& p, bool trainable) { p.trainable = trainable; }
 
-std::shared_ptr<ParameterCore> make_parameter(ScalarType type, std::string name, const Shape& shape) {
-  auto p = std::make_shared<ParameterCore>();
+void retain(const ParameterCore& p) noexcept { p.take(); }
+void release(const ParameterCore& p) noexcept {
+  if (p.give_back()) delete &p;
+}
+
+Shared<ParameterCore> make_parameter(ScalarType type, std::string name, const Shape& shape) {
+  auto p = Shared<ParameterCore>::adopt(new ParameterCore);
   p->type = type;
   p->name = std::move(name);
   p->shape = shape;
@@ -65,8 +71,9 @@ Parameter<T>& ParameterSet<T>::add(std::string name, const Shape& shape, const I
   try {
     auto core = detail::make_parameter(scalar_type<T>, name, shape);
     detail::initialize_parameter(*core, init, Random(seed_, detail::stream_of(name)));
-    parameters_.push_back(std::make_unique<Parameter<T>>(std::move(core)));
-    return *parameters_.back();
+    auto made = std::make_unique<Parameter<T>>(std::move(core));
+    parameters_.push_back(made.get());
+    return *made.release();
   } catch (const std::bad_alloc&) {
     detail::fail(ErrorCode::out_of_memory, "parameter", "memory for {} {} could not be had", name, shape.to_string());
   }
@@ -74,8 +81,8 @@ Parameter<T>& ParameterSet<T>::add(std::string name, const Shape& shape, const I
 
 template <Scalar T>
 Parameter<T>* ParameterSet<T>::find(std::string_view name) const noexcept {
-  for (const auto& p : parameters_)
-    if (p->name() == name) return p.get();
+  for (Parameter<T>* p : parameters_)
+    if (p->name() == name) return p;
   return nullptr;
 }
 
@@ -89,13 +96,13 @@ Parameter<T>& ParameterSet<T>::operator[](std::string_view name) const {
 template <Scalar T>
 std::int64_t ParameterSet<T>::value_count() const {
   std::int64_t count = 0;
-  for (const auto& p : parameters_) count += p->size();
+  for (Parameter<T>* p : parameters_) count += p->size();
   return count;
 }
 
 template <Scalar T>
 void ParameterSet<T>::zero_grad() {
-  for (const auto& p : parameters_) p->zero_grad();
+  for (Parameter<T>* p : parameters_) p->zero_grad();
 }
 
 template class ParameterSet<float>;

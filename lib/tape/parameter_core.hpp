@@ -1,15 +1,15 @@
 // ParameterCore: what a Parameter and the tapes that read it share.
 #pragma once
 
-#include <memory>
 #include <string>
 
 #include "base/aligned_buffer.hpp"
+#include "base/counted.hpp"
 #include "unspool/parameter.hpp"
 
 namespace unspool::detail {
 
-struct ParameterCore : std::enable_shared_from_this<ParameterCore> {
+struct ParameterCore : Counted {
   ScalarType type = ScalarType::float32;
   std::string name;
   Shape shape;

@@ -3,6 +3,7 @@
 
 #include <fmt/core.h>
 
+#include <memory>
 #include <mutex>
 
 #include "base/check.hpp"

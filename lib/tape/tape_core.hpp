@@ -1,7 +1,6 @@
 // TapeCore: the recording itself, once for all scalar types. Kernels know the scalar; the tape moves bytes.
 #pragma once
 
-#include <memory>
 #include <vector>
 
 #include "tape/arena.hpp"
@@ -69,7 +68,7 @@ class TapeCore {
 
  private:
   struct Leaf {
-    std::shared_ptr<ParameterCore> parameter;
+    Shared<ParameterCore> parameter;
     std::uint32_t node = 0;
     std::uint64_t version = 0;
   };

@@ -11,7 +11,7 @@ RANK = {"base": 0, "tensor": 1, "tape": 2, "ops": 3, "files": 4, "sequence": 5, 
 
 # Where each public header lives. A header that is not named here fails the check.
 PUBLIC = {
-    "base": ["axes", "error", "error_codes", "export", "ids", "random", "reduction", "scalar", "shape"],
+    "base": ["axes", "error", "error_codes", "export", "ids", "random", "reduction", "scalar", "shape", "shared"],
     "tensor": ["tensor"],
     "tape": ["extend", "gradcheck", "init", "loops", "parameter", "tape"],
     "ops": ["ops"],

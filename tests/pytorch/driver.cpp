@@ -1,6 +1,7 @@
 // Runs the cases that compare.py sends and answers with this library's numbers, all in double.
 #include <cstring>
 #include <iostream>
+#include <memory>
 
 #include "exchange.hpp"
 #include "unspool/clip.hpp"

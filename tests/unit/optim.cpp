@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <limits>
+#include <memory>
 
 #include "support/caught.hpp"
 #include "unspool/ops.hpp"

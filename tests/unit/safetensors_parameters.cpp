@@ -1,6 +1,7 @@
 // Parameters saved and loaded: round trips, conversion, and all or nothing.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <vector>
