@@ -33,7 +33,12 @@ class UNSPOOL_API Shape {
   std::int64_t size() const noexcept { return size_; }
   bool empty() const noexcept { return size_ == 0; }
   /// Extent of an axis; negative axes count from the end. Throws bad_axis.
-  std::int64_t operator[](int axis) const;
+  std::int64_t operator[](int axis) const {
+    const int counted = axis < 0 ? axis + rank_ : axis;
+    if (counted < 0 || counted >= rank_) [[unlikely]]
+      reject_axis(axis);
+    return extents_[counted];
+  }
   std::span<const std::int64_t> extents() const noexcept { return {extents_, static_cast<std::size_t>(rank_)}; }
 
   friend UNSPOOL_API bool operator==(const Shape& a, const Shape& b) noexcept;
@@ -42,6 +47,8 @@ class UNSPOOL_API Shape {
   std::string to_string() const;
 
  private:
+  void reject_axis(int axis) const;
+
   std::int64_t extents_[max_rank] = {};
   std::int64_t size_ = 1;
   int rank_ = 0;

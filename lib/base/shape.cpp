@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "base/check.hpp"
-#include "base/text.hpp"
 
 namespace unspool {
 namespace {
@@ -17,26 +16,20 @@ Shape::Shape(std::span<const std::int64_t> extents) {
   detail::require(extents.size() <= static_cast<std::size_t>(max_rank), ErrorCode::bad_shape, "shape",
                   "at most {} axes; given {}", max_rank, extents.size());
   rank_ = static_cast<int>(extents.size());
-  bool zero = false;
+  bool negative = false, zero = false, too_many = false;
   for (int axis = 0; axis < rank_; ++axis) {
-    const std::int64_t extent = extents[axis];
-    detail::require(extent >= 0, ErrorCode::bad_shape, "shape", "extents must not be negative; given {}",
-                    detail::bracketed(extents));
-    extents_[axis] = extent;
-    zero = zero || extent == 0;
+    const std::int64_t extent = extents_[axis] = extents[axis];
+    negative |= extent < 0;
+    zero |= extent == 0;
+    too_many |= __builtin_mul_overflow(size_, extent, &size_) || size_ > max_elements;
   }
-  if (zero) {
-    size_ = 0;
-    return;
-  }
-  for (const std::int64_t extent : this->extents()) {
-    detail::require(extent <= max_elements / size_, ErrorCode::bad_shape, "shape",
-                    "the element count must stay below 2^56; given {}", detail::bracketed(extents));
-    size_ *= extent;
-  }
+  detail::require(!negative, ErrorCode::bad_shape, "shape", "extents must not be negative; given {}", extents);
+  if (zero) size_ = 0;  // whatever the other extents are
+  detail::require(!too_many || zero, ErrorCode::bad_shape, "shape", "the element count must stay below 2^56; given {}",
+                  extents);
 }
 
-std::int64_t Shape::operator[](int axis) const { return extents_[normalize_axis(axis, rank_, "shape")]; }
+void Shape::reject_axis(int axis) const { normalize_axis(axis, rank_, "shape"); }
 
 bool operator==(const Shape& a, const Shape& b) noexcept {
   return a.rank_ == b.rank_ && std::equal(a.extents_, a.extents_ + a.rank_, b.extents_);

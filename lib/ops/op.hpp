@@ -1,11 +1,9 @@
 // All that an op's file includes.
 #pragma once
 
-#include <fmt/core.h>
-
 #include <cmath>
 
-#include "base/text.hpp"
+#include "base/check.hpp"
 #include "ops/op_rules.hpp"
 #include "tensor/gemm.hpp"
 #include "tensor/kernels.hpp"
@@ -17,27 +15,12 @@ namespace unspool {
 using detail::Handle;
 using detail::record;
 
-namespace detail {
-
-// A Shape or list is turned into text only where the message is needed: building it on the way of every call that succeeds was
-// a third of all instructions of a small LSTM.
-inline std::string printable(const Shape& shape) { return shape.to_string(); }
-inline std::string printable(std::span<const std::int64_t> list) { return bracketed(list); }
-template <class Value>
-const Value& printable(const Value& value) {
-  return value;
-}
-template <class Value>
-using Printable = std::decay_t<decltype(printable(std::declval<const Value&>()))>;
-
-}  // namespace detail
-
 /// Rejects the call unless the rule holds: reject_unless(a, condition, code, format, values...). Values may be Shapes or lists.
 template <class... Values>
 void reject_unless(const InferArgs& a, bool holds, ErrorCode code,
                    fmt::format_string<detail::Printable<Values>...> text, const Values&... values) {
   if (!holds) [[unlikely]]
-    a.fail(code, fmt::vformat(text, fmt::make_format_args(detail::printable(values)...)));
+    a.fail(code, detail::message<Values...>(text, values...));
 }
 
 /// The shape that operands i and j broadcast to; rejects the call where they do not.

@@ -43,7 +43,7 @@ LSTMState<T> stack_layers(const std::vector<LSTMState<T>>& layers, Where where) 
 template <class T>
 void check_state(const Var<T>& state, const char* name, const Shape& wanted) {
   detail::require(state.shape() == wanted, ErrorCode::shape_mismatch, name, "the initial state must be {}; given {}",
-                  wanted.to_string(), state.shape().to_string());
+                  wanted, state.shape());
 }
 template <class T>
 void check_state(const LSTMState<T>& state, const char* name, const Shape& wanted) {
@@ -65,9 +65,8 @@ template <class T>
 void check_sequence(const Var<T>& x, const char* name, std::int64_t input) {
   const Shape shape = x.shape();
   detail::require(shape.rank() == 3 && shape[2] == input, ErrorCode::shape_mismatch, name,
-                  "x must be [T,B,{}], time first; given {}", input, shape.to_string());
-  detail::require(shape[0] > 0, ErrorCode::empty_sequence, name, "needs at least one step; given {}",
-                  shape.to_string());
+                  "x must be [T,B,{}], time first; given {}", input, shape);
+  detail::require(shape[0] > 0, ErrorCode::empty_sequence, name, "needs at least one step; given {}", shape);
 }
 
 }  // namespace

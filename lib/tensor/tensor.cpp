@@ -17,12 +17,12 @@ Tensor<T>::Tensor(Shape shape) try : shape_(shape), values_(static_cast<std::siz
 template <Scalar T>
 Tensor<T>::Tensor(Shape shape, std::vector<T> values) : shape_(shape), values_(std::move(values)) {
   detail::require(static_cast<std::int64_t>(values_.size()) == shape_.size(), ErrorCode::shape_mismatch, "tensor",
-                  "shape {} holds {} values; given {}", shape_.to_string(), shape_.size(), values_.size());
+                  "shape {} holds {} values; given {}", shape_, shape_.size(), values_.size());
 }
 
 template <Scalar T>
 T Tensor<T>::item() const {
-  detail::require(size() == 1, ErrorCode::not_scalar, "item", "one element is needed; shape is {}", shape_.to_string());
+  detail::require(size() == 1, ErrorCode::not_scalar, "item", "one element is needed; shape is {}", shape_);
   return values_[0];
 }
 
