@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "ops/op.hpp"
+#include "tape/multiply.hpp"
 
 namespace unspool {
 
@@ -29,11 +30,12 @@ inline std::int64_t cell_flops(const InferArgs& a, int gates, int each) {
   return B * gates * H * (2 * H + each);
 }
 
-/// g += h w_hh^T, with g [B,G*H].
+/// g += h w_hh^T, with g [B,G*H]; `weight` is the position of w_hh.
 template <class T>
-void add_recurrent_product(const ForwardArgs<T>& a, View<const T> h, View<const T> w_hh, T* g) {
+void add_recurrent_product(const ForwardArgs<T>& a, View<const T> h, int weight, T* g) {
+  const View<const T> w_hh = a.x(weight);
   const std::int64_t B = h.extent(0), H = h.extent(1), width = w_hh.extent(0);
-  kernels::gemm<T>(false, true, B, width, H, h.data, H, w_hh.data, H, true, g, width, a.workspace());
+  detail::multiply<T>(a.call(), weight, false, true, B, width, H, h.data, w_hh.data, true, g);
 }
 
 /// The gradients that every cell has, from d = d(loss)/d(h w_hh^T + b_hh) [B,G*H]: dh += d w_hh, dw_hh += d^T h,

@@ -4,6 +4,7 @@
 // math:  y = x W^T + b;  dx = dy W, dW = dy^T x, db = the sum of dy's rows
 #include "ops/blocks.hpp"
 #include "ops/op.hpp"
+#include "tape/multiply.hpp"
 
 namespace unspool {
 namespace {
@@ -36,7 +37,7 @@ struct Linear {
     T* y = a.y().data;
     const bool biased = a.arity() == 3;
     if (biased) copy_blocks(rows, out, a.x(2).data, 0, y, out);
-    kernels::gemm<T>(false, true, rows, out, in, x.data, in, w.data, in, biased, y, out, a.workspace());
+    detail::multiply<T>(a.call(), 1, false, true, rows, out, in, x.data, w.data, biased, y);
   }
 
   template <class T>

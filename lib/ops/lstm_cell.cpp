@@ -25,7 +25,7 @@ struct LstmCell {
     const std::int64_t B = h.extent(0), H = h.extent(1);
     T* const gates = a.saved();
     kernels::kernel_table<T>().add_rows(B, 4 * H, a.x(0).data, a.x(weight + 1).data, gates);
-    add_recurrent_product(a, h, a.x(weight), gates);
+    add_recurrent_product(a, h, weight, gates);
     T* const y = a.y().data;
     kernels::kernel_table<T>().lstm_forward(B, H, gates, c.data, y + B * H, y);
   }

@@ -3,6 +3,7 @@
 //        broadcast.
 // math:  y = op(a) op(b);  d op(a) = dy op(b)^T, d op(b) = op(a)^T dy
 #include "ops/op.hpp"
+#include "tape/multiply.hpp"
 
 namespace unspool {
 namespace {
@@ -57,6 +58,7 @@ struct Matmul {
     const View<const T> x = a.x(0), w = a.x(1), y = a.y();
     const bool ta = a.flag(0), tb = a.flag(1);
     const Sizes s = sizes_of(x, w, ta, tb);
+    if (y.rank == 2) return detail::multiply<T>(a.call(), 1, ta, tb, s.m, s.n, s.k, x.data, w.data, false, a.y().data);
     for_each_matrix(x, w, y, [&](std::int64_t xo, std::int64_t wo, std::int64_t yo) {
       kernels::gemm<T>(ta, tb, s.m, s.n, s.k, x.data + xo, ta ? s.m : s.k, w.data + wo, tb ? s.k : s.n, false,
                        a.y().data + yo, s.n, a.workspace());

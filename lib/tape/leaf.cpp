@@ -76,6 +76,11 @@ void TapeCore::index_leaves() {
     leaf_slot(leaves_[i].parameter.get()) = {leaves_[i].parameter.get(), leaf_stamp_, i};
 }
 
+std::size_t TapeCore::leaf_number(std::uint32_t node) const {
+  const auto at = std::ranges::lower_bound(leaves_, node, {}, &Leaf::node);
+  return static_cast<std::size_t>(at - leaves_.begin());
+}
+
 std::uint32_t TapeCore::parameter_leaf(ParameterCore& parameter, Where where) {
   if (leaf_slots_.size() < 2 * leaves_.size() + 2) index_leaves();
   LeafSlot& slot = leaf_slot(&parameter);

@@ -1,5 +1,6 @@
 // What gradient sinks do with products, column sums and table rows: queue them where the target is a parameter, add
 // them at once elsewhere.
+#include "tape/multiply.hpp"
 #include "tape/tape_core.hpp"
 #include "tensor/gemm.hpp"
 
@@ -10,12 +11,24 @@ bool defers(const Call& call, std::uint32_t node) {
   return call.tape->options().defer_products && call.tape->node(node).has(flag::parameter);
 }
 
+// The operand whose value begins at `data` and has this size; -1 for what is no operand's.
+int operand_at(const Call& call, const void* data, std::int64_t size) {
+  for (std::uint32_t i = 0; i < call.arity; ++i) {
+    const Node& x = call.tape->node(call.inputs[i]);
+    if (x.value == data && x.size() == size) return static_cast<int>(i);
+  }
+  return -1;
+}
+
 template <class T>
 void add_product_now(const Call& call, std::uint32_t node, bool ta, bool tb, std::int64_t m, std::int64_t n,
                      std::int64_t k, const void* a, const void* b) {
   const Touched t = call.tape->touch(node);
-  kernels::gemm<T>(ta, tb, m, n, k, static_cast<const T*>(a), ta ? m : k, static_cast<const T*>(b), tb ? k : n,
-                   !t.first, static_cast<T*>(t.data), n, call.tape->workspace());
+  const T *left = static_cast<const T*>(a), *right = static_cast<const T*>(b);
+  const int weight = operand_at(call, b, n * k);
+  if (weight >= 0) return multiply<T>(call, weight, ta, tb, m, n, k, left, right, !t.first, static_cast<T*>(t.data));
+  kernels::gemm<T>(ta, tb, m, n, k, left, ta ? m : k, right, tb ? k : n, !t.first, static_cast<T*>(t.data), n,
+                   call.tape->workspace());
 }
 
 }  // namespace

@@ -88,6 +88,7 @@ void TapeCore::close() noexcept {
   arena_.release();
   pool_.release();
   workspace_.release();
+  packed_weights_.release();
   labels_.release();
   deferred_ = Deferred();
 }
@@ -108,6 +109,7 @@ void TapeCore::reset() {
   labels_.rewind(0);
   leaves_.clear();
   ++leaf_stamp_;
+  packed_weights_.restart();
   walked_end_ = 0;
   visits_ = 0;
   deferred_.clear();
@@ -136,6 +138,7 @@ void TapeCore::rewind(const Mark& mark) {
   arena_.rewind({mark.chunk, mark.offset});
   labels_.rewind(mark.contexts);
   while (!leaves_.empty() && leaves_.back().node >= mark.nodes) leaves_.pop_back();
+  packed_weights_.forget_from(leaves_.size());
   index_leaves();
   if (walked_end_ > mark.nodes) walked_end_ = mark.nodes;
   ++generation_;
@@ -156,7 +159,7 @@ TapeStats TapeCore::stats() const {
   TapeStats s;
   s.nodes = node_count();
   s.value_bytes = arena_.used_bytes();
-  s.reserved_bytes = arena_.reserved_bytes() + pool_.reserved_bytes();
+  s.reserved_bytes = arena_.reserved_bytes() + pool_.reserved_bytes() + packed_weights_.bytes();
   s.gradient_bytes_peak = pool_.peak_bytes();
   s.backward_visits = visits_;
   s.deferred_flushes = deferred_.flushes();

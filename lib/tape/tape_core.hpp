@@ -8,6 +8,7 @@
 #include "tape/gradient_pool.hpp"
 #include "tape/labels.hpp"
 #include "tape/node.hpp"
+#include "tape/packed_weights.hpp"
 #include "tape/parameter_core.hpp"
 #include "tensor/workspace.hpp"
 
@@ -23,6 +24,9 @@ class TapeCore {
   Handle record(const OpRule& rule, std::span<const Handle> inputs, const Attrs& attrs, Where where);
   Handle record_leaf(const OpRule& rule, const Shape& shape, const void* values, std::uint16_t flags, Where where);
   std::uint32_t parameter_leaf(ParameterCore& parameter, Where where);
+  /// Position of a parameter's leaf among the leaves of this recording.
+  std::size_t leaf_number(std::uint32_t node) const;
+  PackedWeights& packed_weights() { return packed_weights_; }
   std::uint32_t resolve(const Handle& handle, const char* op, Where where);
 
   // Walking back (backward.cpp)
@@ -122,6 +126,7 @@ class TapeCore {
   std::vector<Leaf> leaves_;
   std::vector<LeafSlot> leaf_slots_;
   std::uint64_t leaf_stamp_ = 1;
+  PackedWeights packed_weights_;
 
   std::uint32_t walked_end_ = 0;  // nodes before it may have been walked
   std::vector<void*> grads_;

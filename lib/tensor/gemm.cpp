@@ -14,7 +14,6 @@ using std::int64_t;
 
 constexpr int64_t row_block = 128;
 constexpr int64_t column_block_bytes = 1 << 20;
-constexpr int64_t direct_rows = 8;  // up to here reading a row-major B in place beats packing it
 
 constexpr int64_t round_up(int64_t n, int64_t step) { return (n + step - 1) / step * step; }
 
@@ -129,7 +128,7 @@ template <class T>
 void multiply_blocked(const GemmKernels<T>& g, bool ta, bool tb, int64_t m, int64_t n, int64_t k, const T* a,
                       int64_t lda, const T* b, int64_t ldb, bool accumulate, T* c, int64_t ldc, Workspace& workspace) {
   const int64_t k_most = std::min(k, gemm_k_block), m_most = std::min(m, row_block), width = panel_width(g);
-  const bool in_place = !tb && m <= direct_rows;
+  const bool in_place = !tb && m <= gemm_direct_rows;
   // With few rows a packed strip is used once, straight away: keep it small and close.
   const int64_t wanted = m <= 2 * g.max_rows ? g.strip_vectors[RowTiles(m_most, g.max_rows).tallest()] * g.lanes
                                              : column_block_bytes / (k_most * int64_t{sizeof(T)});

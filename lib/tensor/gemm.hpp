@@ -20,6 +20,8 @@
 namespace unspool::kernels {
 
 inline constexpr std::int64_t gemm_k_block = 256;
+/// Up to this many rows a row-major B is read in place: packing it costs more than it saves.
+inline constexpr std::int64_t gemm_direct_rows = 8;
 
 /// C[m, n] (=|+=) op(A)[m, k] op(B)[k, n]; ta means A is stored [k, m], tb that B is stored [n, k]. C overlaps neither.
 template <class T>
