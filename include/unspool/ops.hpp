@@ -30,14 +30,18 @@ UNSPOOL_API Handle add(const Handle& a, const Handle& b, Where where);
 UNSPOOL_API Handle add_scalar(const Handle& x, double value, Where where);
 UNSPOOL_API Handle argmax(const Handle& x, int axis, bool keepdims, Where where);
 UNSPOOL_API Handle binary_cross_entropy_with_logits(const Handle& x, const Handle& target, Reduction reduction, Where where);
+UNSPOOL_API Handle binary_cross_entropy_with_logits(const Handle& x, const Handle& target, const Ids& mask, Reduction reduction, Where where);
 UNSPOOL_API Handle broadcast_to(const Handle& x, const Shape& shape, Where where);
 UNSPOOL_API std::vector<Handle> chunk(const Handle& x, std::int64_t chunks, int axis, Where where);
 UNSPOOL_API Handle clamp(const Handle& x, double min, double max, Where where);
 UNSPOOL_API Handle concat(std::span<const Handle> xs, int axis, Where where);
 UNSPOOL_API Handle cos(const Handle& x, Where where);
+UNSPOOL_API Handle crf_loss(const Handle& emissions, const Handle& transitions, const Handle& start, const Handle& end, const Ids& tags, const Ids& lengths, Reduction reduction, Where where);
 UNSPOOL_API Handle cross_entropy(const Handle& logits, const Ids& targets, CrossEntropyOptions options, Where where);
 UNSPOOL_API Handle cross_entropy(const Handle& logits, const Ids& targets, Reduction reduction, Where where);
 UNSPOOL_API Handle cross_entropy(const Handle& logits, const Ids& targets, const Handle& weight, CrossEntropyOptions options, Where where);
+UNSPOOL_API Handle cross_entropy(const Handle& logits, const Ids& targets, const Ids& mask, CrossEntropyOptions options, Where where);
+UNSPOOL_API Handle ctc_loss(const Handle& logits, const Ids& targets, const Ids& input_lengths, const Ids& target_lengths, CtcOptions options, Where where);
 UNSPOOL_API Handle detach(const Handle& x, Where where);
 UNSPOOL_API Handle div(const Handle& a, const Handle& b, Where where);
 UNSPOOL_API Handle div_scalar(const Handle& x, double value, Where where);
@@ -136,11 +140,19 @@ Var<T> argmax(const Operand<T>& x, int axis, bool keepdims = false, Where where 
 }
 
 /// s = sigmoid(x), y = mean, sum or each of -t log(s) - (1 - t) log(1 - s) with t the target;  dx = dy * (s - t), dtarget = -dy * x (/ n for the mean)
-/// Shapes: x the logits, target as x, each 0..1; y as x for Reduction::none, else a scalar
-/// Never overflows: computed as log(1 + exp(-|x|)) plus (1 - t) x for x > 0, -t x elsewhere. The target gets a gradient too where one leads there, as in PyTorch. Shapes must be equal.
+/// Shapes: x the logits, target as x, each 0..1; mask one number for each element, or for each row of x's first axes, 0 where it does not count; y as x for Reduction::none, else a scalar
+/// Never overflows: computed as log(1 + exp(-|x|)) plus (1 - t) x for x > 0, -t x elsewhere. The target gets a gradient too where one leads there, as in PyTorch. Shapes must be equal. What a mask leaves out has loss and gradient exactly 0, even where it is NaN; the mean is then over what counts, and 0 where nothing does.
 template <Scalar T>
 Var<T> binary_cross_entropy_with_logits(const Operand<T>& x, const Operand<T>& target, Reduction reduction = Reduction::mean, Where where = Where::current()) {
   return Var<T>(detail::binary_cross_entropy_with_logits(x, target, reduction, where));
+}
+
+/// s = sigmoid(x), y = mean, sum or each of -t log(s) - (1 - t) log(1 - s) with t the target;  dx = dy * (s - t), dtarget = -dy * x (/ n for the mean)
+/// Shapes: x the logits, target as x, each 0..1; mask one number for each element, or for each row of x's first axes, 0 where it does not count; y as x for Reduction::none, else a scalar
+/// Never overflows: computed as log(1 + exp(-|x|)) plus (1 - t) x for x > 0, -t x elsewhere. The target gets a gradient too where one leads there, as in PyTorch. Shapes must be equal. What a mask leaves out has loss and gradient exactly 0, even where it is NaN; the mean is then over what counts, and 0 where nothing does.
+template <Scalar T>
+Var<T> binary_cross_entropy_with_logits(const Operand<T>& x, const Operand<T>& target, const Ids& mask, Reduction reduction = Reduction::mean, Where where = Where::current()) {
+  return Var<T>(detail::binary_cross_entropy_with_logits(x, target, mask, reduction, where));
 }
 
 /// y = x, repeated;  dx = dy summed over the axes x was repeated along
@@ -188,28 +200,52 @@ Var<T> cos(const Operand<T>& x, Where where = Where::current()) {
   return Var<T>(detail::cos(x, where));
 }
 
+/// score(s) = start[s_1] + end[s_n] + sum over t of emissions[t,b,s_t] + sum over t > 1 of transitions[s_t-1,s_t]; l_b = log(sum over all s of exp(score(s))) - score(tags); mean = sum of l_b / B; d(emissions) = dy * (p(tag k at t) - [k = tags_t]), the others likewise with the probabilities of pairs, of the first and of the last tag
+/// Shapes: emissions [T,B,K], transitions [K,K] from row to column, start and end [K], tags T * B numbers, time first, lengths [B]; y [B] for Reduction::none, else a scalar
+/// Linear-chain conditional random field: Lafferty, McCallum and Pereira, ICML 2001. Tags beyond a row's length are not looked at; a row without steps costs 0. Transitions of -inf forbid: forbidden tags cost +inf, with gradient 0. Computed in double for every scalar type. The mean of no rows is 0.
+template <Scalar T>
+Var<T> crf_loss(const Operand<T>& emissions, const Operand<T>& transitions, const Operand<T>& start, const Operand<T>& end, const Ids& tags, const Ids& lengths, Reduction reduction = Reduction::mean, Where where = Where::current()) {
+  return Var<T>(detail::crf_loss(emissions, transitions, start, end, tags, lengths, reduction, where));
+}
+
 /// l = -log_softmax(x), y_r = (1 - s) w_t l_t + s / C * sum of w_c l_c with t = targets[r], s = label_smoothing, w = 1 where no weight is given; mean = sum of y_r / sum of w_t over the rows not ignored; dx_c = dy * (((1 - s) w_t + s / C * sum of w) * softmax(x)_c - (1 - s) w_t [c = t] - s / C * w_c)
-/// Shapes: logits [..., C]; targets one class 0..C-1 for each row, or ignore_index; weight [C]; y as logits without C for Reduction::none, else a scalar
-/// PyTorch's formulas, with the class axis last. Ignored rows have loss and gradient exactly 0; if all are ignored the mean is NaN. The weight takes no gradient.
+/// Shapes: logits [..., C]; targets one class 0..C-1 for each row, or ignore_index; weight [C]; mask one number a row, 0 where the row does not count; y as logits without C for Reduction::none, else a scalar
+/// PyTorch's formulas, with the class axis last. Ignored rows have loss and gradient exactly 0; if all are ignored the mean is NaN. The weight takes no gradient. Rows that a mask leaves out are ignored whatever their target is; the mean is then over the rows that count, and 0 where none does. See step_mask() for lengths.
 template <Scalar T>
 Var<T> cross_entropy(const Operand<T>& logits, const Ids& targets, CrossEntropyOptions options = {}, Where where = Where::current()) {
   return Var<T>(detail::cross_entropy(logits, targets, options, where));
 }
 
 /// l = -log_softmax(x), y_r = (1 - s) w_t l_t + s / C * sum of w_c l_c with t = targets[r], s = label_smoothing, w = 1 where no weight is given; mean = sum of y_r / sum of w_t over the rows not ignored; dx_c = dy * (((1 - s) w_t + s / C * sum of w) * softmax(x)_c - (1 - s) w_t [c = t] - s / C * w_c)
-/// Shapes: logits [..., C]; targets one class 0..C-1 for each row, or ignore_index; weight [C]; y as logits without C for Reduction::none, else a scalar
-/// PyTorch's formulas, with the class axis last. Ignored rows have loss and gradient exactly 0; if all are ignored the mean is NaN. The weight takes no gradient.
+/// Shapes: logits [..., C]; targets one class 0..C-1 for each row, or ignore_index; weight [C]; mask one number a row, 0 where the row does not count; y as logits without C for Reduction::none, else a scalar
+/// PyTorch's formulas, with the class axis last. Ignored rows have loss and gradient exactly 0; if all are ignored the mean is NaN. The weight takes no gradient. Rows that a mask leaves out are ignored whatever their target is; the mean is then over the rows that count, and 0 where none does. See step_mask() for lengths.
 template <Scalar T>
 Var<T> cross_entropy(const Operand<T>& logits, const Ids& targets, Reduction reduction, Where where = Where::current()) {
   return Var<T>(detail::cross_entropy(logits, targets, reduction, where));
 }
 
 /// l = -log_softmax(x), y_r = (1 - s) w_t l_t + s / C * sum of w_c l_c with t = targets[r], s = label_smoothing, w = 1 where no weight is given; mean = sum of y_r / sum of w_t over the rows not ignored; dx_c = dy * (((1 - s) w_t + s / C * sum of w) * softmax(x)_c - (1 - s) w_t [c = t] - s / C * w_c)
-/// Shapes: logits [..., C]; targets one class 0..C-1 for each row, or ignore_index; weight [C]; y as logits without C for Reduction::none, else a scalar
-/// PyTorch's formulas, with the class axis last. Ignored rows have loss and gradient exactly 0; if all are ignored the mean is NaN. The weight takes no gradient.
+/// Shapes: logits [..., C]; targets one class 0..C-1 for each row, or ignore_index; weight [C]; mask one number a row, 0 where the row does not count; y as logits without C for Reduction::none, else a scalar
+/// PyTorch's formulas, with the class axis last. Ignored rows have loss and gradient exactly 0; if all are ignored the mean is NaN. The weight takes no gradient. Rows that a mask leaves out are ignored whatever their target is; the mean is then over the rows that count, and 0 where none does. See step_mask() for lengths.
 template <Scalar T>
 Var<T> cross_entropy(const Operand<T>& logits, const Ids& targets, const Operand<T>& weight, CrossEntropyOptions options = {}, Where where = Where::current()) {
   return Var<T>(detail::cross_entropy(logits, targets, weight, options, where));
+}
+
+/// l = -log_softmax(x), y_r = (1 - s) w_t l_t + s / C * sum of w_c l_c with t = targets[r], s = label_smoothing, w = 1 where no weight is given; mean = sum of y_r / sum of w_t over the rows not ignored; dx_c = dy * (((1 - s) w_t + s / C * sum of w) * softmax(x)_c - (1 - s) w_t [c = t] - s / C * w_c)
+/// Shapes: logits [..., C]; targets one class 0..C-1 for each row, or ignore_index; weight [C]; mask one number a row, 0 where the row does not count; y as logits without C for Reduction::none, else a scalar
+/// PyTorch's formulas, with the class axis last. Ignored rows have loss and gradient exactly 0; if all are ignored the mean is NaN. The weight takes no gradient. Rows that a mask leaves out are ignored whatever their target is; the mean is then over the rows that count, and 0 where none does. See step_mask() for lengths.
+template <Scalar T>
+Var<T> cross_entropy(const Operand<T>& logits, const Ids& targets, const Ids& mask, CrossEntropyOptions options = {}, Where where = Where::current()) {
+  return Var<T>(detail::cross_entropy(logits, targets, mask, options, where));
+}
+
+/// l_b = -log of the sum of the probabilities of all alignments of row b's labels, each the product over t of softmax(x)_t at the symbol it emits; mean = sum of l_b / max(1, target length) over B; dx_tc = dy * (softmax(x)_tc - the share of the alignments' probability that emits c at t)
+/// Shapes: logits [T,B,C]; targets every row's labels, one row after another; input_lengths and target_lengths [B]; y [B] for Reduction::none, else a scalar
+/// Connectionist temporal classification: Graves et al., ICML 2006. Log-probabilities may be passed as logits: their log_softmax is themselves. A row whose labels do not fit its steps has loss +inf (0 with zero_infinity) and gradient exactly 0; no labels in no steps cost 0. Computed in double for every scalar type. Labels are in 0..C-1 and not the blank. PyTorch's reductions; the mean of no rows is 0.
+template <Scalar T>
+Var<T> ctc_loss(const Operand<T>& logits, const Ids& targets, const Ids& input_lengths, const Ids& target_lengths, CtcOptions options = {}, Where where = Where::current()) {
+  return Var<T>(detail::ctc_loss(logits, targets, input_lengths, target_lengths, options, where));
 }
 
 /// y = x;  no gradient: nothing flows back through y

@@ -18,4 +18,11 @@ struct CrossEntropyOptions {
   double label_smoothing = 0;        ///< share of the target that is spread evenly over the classes, 0..1
 };
 
+/// ctc_loss(logits, targets, input_lengths, target_lengths, {.blank = 28})
+struct CtcOptions {
+  Reduction reduction = Reduction::mean;  ///< the mean divides each row's loss by its number of labels first
+  std::int64_t blank = 0;                 ///< the class that stands for no label
+  bool zero_infinity = false;             ///< rows whose labels do not fit cost 0 instead of +inf
+};
+
 }  // namespace unspool

@@ -1,13 +1,16 @@
 // op:    Var cross_entropy(const Var& logits, const Ids& targets, CrossEntropyOptions options = {})
 // op:    Var cross_entropy(const Var& logits, const Ids& targets, Reduction reduction)
 // op:    Var cross_entropy(const Var& logits, const Ids& targets, const Var& weight, CrossEntropyOptions options = {})
-// shape: logits [..., C]; targets one class 0..C-1 for each row, or ignore_index; weight [C]; y as logits without C
-//        for Reduction::none, else a scalar
+// op:    Var cross_entropy(const Var& logits, const Ids& targets, const Ids& mask, CrossEntropyOptions options = {})
+// shape: logits [..., C]; targets one class 0..C-1 for each row, or ignore_index; weight [C]; mask one number a row, 0
+//        where the row does not count; y as logits without C for Reduction::none, else a scalar
 // math:  l = -log_softmax(x), y_r = (1 - s) w_t l_t + s / C * sum of w_c l_c with t = targets[r],
 //        s = label_smoothing, w = 1 where no weight is given; mean = sum of y_r / sum of w_t over the rows not ignored;
 //        dx_c = dy * (((1 - s) w_t + s / C * sum of w) * softmax(x)_c - (1 - s) w_t [c = t] - s / C * w_c)
 // note:  PyTorch's formulas, with the class axis last. Ignored rows have loss and gradient exactly 0; if all are
-//        ignored the mean is NaN. The weight takes no gradient.
+//        ignored the mean is NaN. The weight takes no gradient. Rows that a mask leaves out are ignored whatever their
+//        target is; the mean is then over the rows that count, and 0 where none does. See step_mask() for lengths.
+#include "base/check.hpp"
 #include "ops/loss.hpp"
 
 namespace unspool {
@@ -198,6 +201,21 @@ Handle detail::cross_entropy(const Handle& logits, const Ids& targets, Reduction
 Handle detail::cross_entropy(const Handle& logits, const Ids& targets, const Handle& weight,
                              CrossEntropyOptions options, Where where) {
   return record(cross_entropy_rule, {logits, weight}, attributes(options, targets), where);
+}
+
+Handle detail::cross_entropy(const Handle& logits, const Ids& targets, const Ids& mask, CrossEntropyOptions options,
+                             Where where) {
+  require(mask.size() == targets.size(), ErrorCode::shape_mismatch, "cross_entropy",
+          "the mask must have a number for each target; {} targets, {} in the mask", targets.size(), mask.size());
+  thread_local std::vector<std::int64_t> kept;
+  kept.clear();
+  bool any = false;
+  for (std::int64_t r = 0; r < targets.size(); ++r) {
+    kept.push_back(mask[r] != 0 ? targets[r] : options.ignore_index);
+    any = any || kept.back() != options.ignore_index;
+  }
+  if (!any && options.reduction == Reduction::mean) options.reduction = Reduction::sum;
+  return record(cross_entropy_rule, {logits}, attributes(options, kept), where);
 }
 
 }  // namespace unspool

@@ -21,9 +21,9 @@ inline Shape loss_shape(const InferArgs& a) {
   return reduction_of(a) == Reduction::none ? a.shape(0) : Shape();
 }
 
-/// y from block(i, n, values), which writes the losses of elements i .. i + n - 1.
+/// y from block(i, n, values), which writes the losses of elements i .. i + n - 1; the mean is over `count` of them.
 template <class T, class F>
-void reduce_loss(const ForwardArgs<T>& a, F block) {
+void reduce_loss(const ForwardArgs<T>& a, F block, std::int64_t count) {
   constexpr std::int64_t most = 1024;
   const std::int64_t size = a.x(0).size;
   T* const y = a.y().data;
@@ -38,12 +38,16 @@ void reduce_loss(const ForwardArgs<T>& a, F block) {
     block(i, n, losses);
     total += static_cast<double>(kernels::kernel_table<T>().sum(n, losses));
   }
-  y[0] = static_cast<T>(reduction_of(a) == Reduction::mean ? total / static_cast<double>(size) : total);
+  y[0] = static_cast<T>(reduction_of(a) == Reduction::mean ? total / static_cast<double>(count) : total);
+}
+template <class T, class F>
+void reduce_loss(const ForwardArgs<T>& a, F block) {
+  reduce_loss(a, block, a.x(0).size);
 }
 
-/// dx(operand) += d(loss)/d(element) * slope(i).
+/// dx(operand) += d(loss)/d(element) * slope(i) for a mean over `count` elements.
 template <class T, class F>
-void add_loss_gradient(const BackwardArgs<T>& a, int operand, F slope) {
+void add_loss_gradient(const BackwardArgs<T>& a, int operand, F slope, std::int64_t count) {
   bool first;
   T* const dx = a.dx(operand).touch(first);
   if (dx == nullptr) return;
@@ -56,8 +60,12 @@ void add_loss_gradient(const BackwardArgs<T>& a, int operand, F slope) {
       for (std::int64_t i = 0; i < size; ++i) dx[i] += each(i);
   };
   if (reduction_of(a) == Reduction::none) return add([&](std::int64_t i) { return dy[i] * slope(i); });
-  const T share = reduction_of(a) == Reduction::mean ? dy[0] / static_cast<T>(size) : dy[0];
+  const T share = reduction_of(a) == Reduction::mean ? dy[0] / static_cast<T>(count) : dy[0];
   add([&](std::int64_t i) { return share * slope(i); });
+}
+template <class T, class F>
+void add_loss_gradient(const BackwardArgs<T>& a, int operand, F slope) {
+  add_loss_gradient(a, operand, slope, a.x(0).size);
 }
 
 }  // namespace unspool
