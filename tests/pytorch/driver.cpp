@@ -70,12 +70,14 @@ void run_recurrent(const Case& c) {
   run_layer<us::RNN<double>>(c, options);
 }
 
+us::Reduction reduction_of(const Case& c) {
+  const std::string& name = c.word("reduction");
+  return name == "mean" ? us::Reduction::mean : name == "sum" ? us::Reduction::sum : us::Reduction::none;
+}
+
 void run_cross_entropy(const Case& c) {
-  const std::string& reduction = c.word("reduction");
   us::CrossEntropyOptions options;
-  options.reduction = reduction == "mean"  ? us::Reduction::mean
-                      : reduction == "sum" ? us::Reduction::sum
-                                           : us::Reduction::none;
+  options.reduction = reduction_of(c);
   options.label_smoothing = c.number("label_smoothing");
   options.ignore_index = c.integer("ignore_index", options.ignore_index);
   us::Tape<double> tape;
@@ -86,6 +88,37 @@ void run_cross_entropy(const Case& c) {
   write_tensor("y", y.values());
   tape.backward(weighted(tape, c, "y", y));
   write_tensor("grad_of_x", x.grad());
+}
+
+void run_ctc_loss(const Case& c) {
+  us::Tape<double> tape;
+  const Var x = tape.variable(c.tensor("x"));
+  const us::CtcOptions options{reduction_of(c), c.integer("blank"), c.flag("zero_infinity")};
+  const Var y = ctc_loss(x, c.ids.at("targets"), c.ids.at("inputs"), c.ids.at("outputs"), options);
+  write_tensor("y", y.values());
+  tape.backward(weighted(tape, c, "y", y));
+  write_tensor("grad_of_x", x.grad());
+}
+
+void run_binary_cross_entropy(const Case& c) {
+  us::Tape<double> tape;
+  const Var x = tape.variable(c.tensor("x"));
+  const Var y = binary_cross_entropy_with_logits(x, tape.input(c.tensor("target")), c.ids.at("mask"), reduction_of(c));
+  write_tensor("y", y.values());
+  tape.backward(weighted(tape, c, "y", y));
+  write_tensor("grad_of_x", x.grad());
+}
+
+void run_crf_loss(const Case& c) {
+  us::Tape<double> tape;
+  std::vector<Var> leaves;
+  const std::vector<std::string> names{"x", "transitions", "start", "end"};
+  for (const std::string& name : names) leaves.push_back(tape.variable(c.tensor(name)));
+  const Var y =
+      crf_loss(leaves[0], leaves[1], leaves[2], leaves[3], c.ids.at("tags"), c.ids.at("lengths"), us::Reduction::none);
+  write_tensor("y", y.values());
+  tape.backward(weighted(tape, c, "y", y));
+  for (std::size_t i = 0; i < names.size(); ++i) write_tensor("grad_of_" + names[i], leaves[i].grad());
 }
 
 void run_layer_norm(const Case& c) {
@@ -172,6 +205,9 @@ void run_schedule(const Case& c) {
 void run(const Case& c) {
   if (c.kind == "recurrent") return run_recurrent(c);
   if (c.kind == "cross_entropy") return run_cross_entropy(c);
+  if (c.kind == "ctc_loss") return run_ctc_loss(c);
+  if (c.kind == "binary_cross_entropy") return run_binary_cross_entropy(c);
+  if (c.kind == "crf_loss") return run_crf_loss(c);
   if (c.kind == "layer_norm") return run_layer_norm(c);
   if (c.kind == "embedding") return run_embedding(c);
   if (c.kind == "optimizer") return run_optimizer(c);
