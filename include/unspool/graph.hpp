@@ -40,9 +40,41 @@ struct GraphNode {
   bool has(Flag flag) const { return (flags & flag) != 0; }
 };
 
+/// What recording a node and walking back through it took; docs/graph-format.md, "Memory", has the clock.
+struct GraphMemory {
+  static constexpr std::uint32_t never = ~std::uint32_t{0};
+  std::int64_t arena_bytes = 0;          ///< by which recording the node moved the arena
+  std::int64_t gradient_bytes = 0;       ///< of the gradient's buffer; 0: none, or inside another's
+  std::int64_t scratch_bytes = 0;        ///< during the node's backward visit only
+  std::int64_t held_bytes = 0;           ///< from its visit to the next flush of queued products
+  std::int64_t flush_bytes = 0;          ///< during a flush right before its visit only
+  std::uint32_t gradient_born = never;   ///< node in whose visit the buffer was taken
+  std::uint32_t gradient_freed = never;  ///< and given back
+  std::uint32_t held_freed = never;
+  bool operator==(const GraphMemory&) const = default;
+};
+
+/// Statistics of a value's elements. Those of no finite element are NaN.
+struct GraphValues {
+  double min = 0;
+  double max = 0;
+  double mean = 0;
+  std::int64_t nonfinite = 0;  ///< how many elements are NaN or infinite
+};
+
 struct GraphOp {
   std::string name;
   std::string attrs;  ///< names and kinds of its attributes, as in OpInfo::attrs
+  bool operator==(const GraphOp&) const = default;
+};
+
+/// A parameter's gradient split by step. Empty where the tape kept no ledger.
+struct GraphSeries {
+  std::vector<std::int64_t> steps;   ///< ascending
+  std::vector<double> norm;          ///< of the step's contribution
+  std::vector<double> dot;           ///< of the contribution with the whole gradient
+  std::vector<double> running_norm;  ///< of the sum from the last step down to this one
+  bool operator==(const GraphSeries&) const = default;
 };
 
 struct GraphParameter {
@@ -50,6 +82,7 @@ struct GraphParameter {
   std::uint32_t node = 0;
   bool trainable = true;
   double gradient_norm = -1;  ///< of the sum over all steps; negative: backward() has not run
+  GraphSeries series = {};
 };
 
 /// The snapshot: nodes in recording order, so that a node's inputs precede it. Plain data; it outlives the tape.
@@ -61,7 +94,13 @@ struct Graph {
   std::vector<std::string> texts;          ///< scopes and file names; texts[0] is empty
   std::vector<std::uint32_t> inputs;
   std::vector<std::int64_t> extents;
-  std::vector<std::int64_t> attrs;  ///< 64-bit words, reals bit-cast, a list last
+  std::vector<std::int64_t> attrs;       ///< 64-bit words, reals bit-cast, a list last
+  std::vector<GraphMemory> memory;       ///< of each node, or empty
+  std::vector<GraphValues> values;       ///< of each node, or empty
+  std::int64_t loss = -1;                ///< the node that backward() started from; -1: it has not run
+  bool walk_known = false;               ///< memory holds the backward visits, not only the arena
+  std::int64_t arena_bytes = 0;          ///< TapeStats::value_bytes
+  std::int64_t gradient_bytes_peak = 0;  ///< TapeStats::gradient_bytes_peak
 
   const std::string& op_name(const GraphNode& n) const { return ops[n.op].name; }
   const std::string& scope_of(const GraphNode& n) const { return texts[n.scope]; }
@@ -80,20 +119,49 @@ struct Graph {
 enum class GraphFormat : std::uint8_t {
   by_extension,  ///< .txt, .json, .dot or .svg
   text,          ///< a node a line
-  json,
-  dot,  ///< with positions: draw it with `neato -n2`
-  svg   ///< a picture: time runs to the right
+  json,          ///< the graph file, which read_graph() reads
+  dot,           ///< with positions: draw it with `neato -n2`
+  svg            ///< a picture: time runs to the right
+};
+
+/// What a picture shows.
+enum class GraphView : std::uint8_t {
+  unrolled,  ///< every step beside the other; long sequences folded
+  folded,    ///< one step, what it hands to the next as back edges
+  modules,   ///< scopes inside scopes with their totals
+  memory,    ///< what is alive over the forward and the backward pass
+  gradient,  ///< heat map of gradient norms, rows by what is computed, columns by step
+  parameter  ///< the steps' contributions to shared parameters' gradients
+};
+
+enum class GraphTheme : std::uint8_t { light, dark, print };
+
+/// What a node's fill means.
+enum class GraphColor : std::uint8_t { op, gradnorm, bytes, flops, none };
+
+enum class GraphPhase : std::uint8_t {
+  forward,   ///< arrows from operands to results
+  backward,  ///< arrows the other way, as wide as the gradient that flows
+  both
 };
 
 /// How parameters are drawn.
 enum class ParameterStyle : std::uint8_t {
   automatic,  ///< DOT: nodes up to 8 steps, badges beyond; SVG: badges
   badges,     ///< a mark on every node that reads the parameter
-  nodes       ///< DOT: a node of its own with an edge to every reader
+  nodes,      ///< a node of its own with an edge to every reader
+  lane        ///< SVG: a line below the steps with a tap at every reader
 };
 
 struct GraphStyle {
-  std::string title = {};  ///< SVG: above the picture; empty: none
+  std::string title = {};  ///< above the picture; empty: none
+  GraphView view = GraphView::unrolled;
+  GraphTheme theme = GraphTheme::light;
+  GraphColor color = GraphColor::op;
+  GraphPhase phase = GraphPhase::forward;
+  std::string steps = {};      ///< "0:8,-4:": those steps are drawn, the others folded; empty: first and last ones
+  std::string scope = {};      ///< a regular expression: only nodes whose scope it is found in; empty: all
+  std::int64_t max_nodes = 0;  ///< fold so many steps that no more nodes than this are drawn; 0: no limit
   ParameterStyle parameters = ParameterStyle::automatic;
   bool fold_views = true;  ///< draw reshapes and slices as a part of the edge
   int first_steps = 3;     ///< SVG: of a long sequence, these many steps and ...
@@ -115,19 +183,34 @@ struct StepSelect {
   bool carried = true;
 };
 
+struct CaptureOptions {
+  bool values = true;  ///< look at the values' elements: Graph::values
+};
+
 namespace detail {
-UNSPOOL_API Graph capture(const TapeCore& tape);
+UNSPOOL_API Graph capture(const TapeCore& tape, const CaptureOptions& options);
 }
 
-/// Snapshots a tape: O(nodes). Gradient norms are there after backward() on a tape with keep_gradient_norms.
+/// Snapshots a tape: O(nodes), and a pass over all values for their statistics. Gradient norms and the memory of the
+/// walk are there after backward() on a tape with keep_gradient_norms.
 template <Scalar T>
-Graph capture(const Tape<T>& tape) {
-  return detail::capture(*tape.core());
+Graph capture(const Tape<T>& tape, const CaptureOptions& options = {}) {
+  return detail::capture(*tape.core(), options);
 }
+
+/// Reads a graph file. Holds no more than the file's size and 1 MiB until the whole file has been checked. Throws
+/// file_open; file_format, with the offset and the rule, for a file that breaks docs/graph-format.md or has more than
+/// `max_nodes` nodes; unsupported for another version.
+UNSPOOL_API Graph read_graph(const std::string& path, std::int64_t max_nodes = 1 << 22);
+/// The same for a file that is in memory; `name` stands for it in errors.
+UNSPOOL_API Graph parse_graph(std::string_view text, const std::string& name = "the graph",
+                              std::int64_t max_nodes = 1 << 22);
 
 UNSPOOL_API std::string graph_text(const Graph& graph);
-UNSPOOL_API std::string graph_json(const Graph& graph);
+/// The graph file; the style says what a page shows first.
+UNSPOOL_API std::string graph_json(const Graph& graph, const GraphStyle& style = {});
 UNSPOOL_API std::string graph_dot(const Graph& graph, const GraphStyle& style = {});
+/// The view that the style names.
 UNSPOOL_API std::string graph_svg(const Graph& graph, const GraphStyle& style = {});
 
 /// Writes a graph in the format that the path's extension names. The file is replaced whole or not at all. Throws
@@ -137,7 +220,7 @@ UNSPOOL_API void write_graph(const Graph& graph, const std::string& path,
 template <Scalar T>
 void write_graph(const Tape<T>& tape, const std::string& path, GraphFormat format = GraphFormat::by_extension,
                  const GraphStyle& style = {}) {
-  write_graph(detail::capture(*tape.core()), path, format, style);
+  write_graph(detail::capture(*tape.core(), {}), path, format, style);
 }
 
 /// "axis=1, keepdims=true"; what is false is left out, and a long list is cut short and followed by its length.

@@ -1,7 +1,7 @@
 // From the tape's nodes to a Graph. One pass; texts are interned by the address they come from.
-#include <limits>
 #include <unordered_map>
 
+#include "dump/value_statistics.hpp"
 #include "tape/tape_core.hpp"
 #include "unspool/graph.hpp"
 
@@ -10,7 +10,7 @@ namespace {
 
 class Capture {
  public:
-  explicit Capture(const TapeCore& tape) : tape_(tape) {
+  Capture(const TapeCore& tape, const CaptureOptions& options) : tape_(tape), options_(options) {
     graph_.scalar = tape.type();
     graph_.texts.emplace_back();
     scopes_[0] = 0;
@@ -18,7 +18,14 @@ class Capture {
 
   Graph run() {
     graph_.nodes.reserve(tape_.node_count());
+    graph_.memory.reserve(tape_.node_count());
+    if (options_.values) graph_.values.reserve(tape_.node_count());
     for (std::uint32_t i = 0; i < tape_.node_count(); ++i) add(i);
+    const TapeStats stats = tape_.stats();
+    graph_.loss = static_cast<std::int64_t>(tape_.walked_end()) - 1;
+    graph_.walk_known = !tape_.gradient_lives().empty();
+    graph_.arena_bytes = stats.value_bytes;
+    graph_.gradient_bytes_peak = stats.gradient_bytes_peak;
     return std::move(graph_);
   }
 
@@ -45,6 +52,34 @@ class Capture {
       graph_.parameters.push_back({node.parameter->name, index, node.has(flag::needs_grad), n.gradient_norm});
     }
     graph_.nodes.push_back(n);
+    add_memory(node, n, index);
+    if (options_.values) graph_.values.push_back(value_statistics(tape_.type(), node.value, node.size()));
+  }
+
+  // The arena only moves forward while a tape records: a node used what lies between its last byte and the last byte of
+  // the nodes before it. Extents that it shares with an operand lie further back, a parameter's value not in the arena.
+  void add_memory(const Node& node, const GraphNode& n, std::uint32_t index) {
+    std::int64_t used = arena_used_;
+    const auto reach = [&](const void* end) { used = std::max(used, tape_.arena().used_bytes_at(end)); };
+    if (node.arity > 2) reach(node.inputs() + node.arity);
+    if (node.attrs != nullptr) reach(node.attrs + node.attr_count());
+    if (node.rank > 0) reach(node.extents + node.rank);
+    const std::int64_t bytes = n.saved_bytes == 0 ? n.value_bytes : tape_.saved_offset(node) + n.saved_bytes;
+    if (!node.has(flag::view)) reach(static_cast<const std::byte*>(node.value) + bytes);
+    GraphMemory memory;
+    memory.arena_bytes = used - arena_used_;
+    arena_used_ = used;
+    if (index < tape_.gradient_lives().size()) {
+      const GradientLife& life = tape_.gradient_lives()[index];
+      memory.gradient_bytes = life.bytes;
+      memory.scratch_bytes = life.scratch_bytes;
+      memory.held_bytes = life.held_bytes;
+      memory.flush_bytes = life.flush_bytes;
+      memory.gradient_born = life.born;
+      memory.gradient_freed = life.freed;
+      memory.held_freed = life.held_freed;
+    }
+    graph_.memory.push_back(memory);
   }
 
   void add_lists(GraphNode& n, const Node& node) {
@@ -116,7 +151,9 @@ class Capture {
   }
 
   const TapeCore& tape_;
+  CaptureOptions options_;
   Graph graph_;
+  std::int64_t arena_used_ = 0;
   std::unordered_map<const OpRule*, std::uint32_t> ops_;
   std::unordered_map<std::uint32_t, std::uint32_t> scopes_;
   std::unordered_map<const char*, std::uint32_t> files_;
@@ -124,6 +161,6 @@ class Capture {
 
 }  // namespace
 
-Graph capture(const TapeCore& tape) { return Capture(tape).run(); }
+Graph capture(const TapeCore& tape, const CaptureOptions& options) { return Capture(tape, options).run(); }
 
 }  // namespace unspool::detail

@@ -33,6 +33,18 @@ std::int64_t Arena::used_bytes() const noexcept {
   return total;
 }
 
+std::int64_t Arena::used_bytes_at(const void* end) const noexcept {
+  const auto address = reinterpret_cast<std::uintptr_t>(end);
+  std::int64_t before = 0;
+  for (std::uint32_t i = 0; i < chunks_.size() && i <= at_.chunk; ++i) {
+    const auto start = reinterpret_cast<std::uintptr_t>(chunks_[i].data());
+    if (address >= start && address - start <= static_cast<std::uintptr_t>(chunks_[i].bytes()))
+      return before + static_cast<std::int64_t>(address - start);
+    before += chunks_[i].bytes();
+  }
+  return -1;
+}
+
 std::int64_t Arena::reserved_bytes() const noexcept {
   std::int64_t total = 0;
   for (const AlignedBuffer& chunk : chunks_) total += chunk.bytes();

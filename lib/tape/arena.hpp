@@ -29,6 +29,8 @@ class Arena {
   Position position() const noexcept { return at_; }
   void rewind(Position to) noexcept { at_ = to; }
   std::int64_t used_bytes() const noexcept;
+  /// What used_bytes() was when the byte before `end` was the last in use; -1 when the arena does not hold it.
+  std::int64_t used_bytes_at(const void* end) const noexcept;
   std::int64_t reserved_bytes() const noexcept;
   void release() noexcept {
     std::vector<AlignedBuffer>().swap(chunks_);

@@ -20,6 +20,7 @@ void TapeCore::backward(const Handle& loss, const void* seed, std::int64_t seed_
     started = true;
     seed_walk(index, seed);
     walk(index);
+    log_.end();
   } catch (const std::bad_alloc&) {
     if (started) abandon_walk();
     throw Error(ErrorCode::out_of_memory, "backward",
@@ -35,7 +36,11 @@ void TapeCore::backward(const Handle& loss, const void* seed, std::int64_t seed_
 void TapeCore::prepare_walk(std::uint32_t index) {
   grads_.resize(nodes_.size(), nullptr);
   held_.resize(nodes_.size(), 0);
-  if (options_.keep_gradient_norms) norms_.resize(nodes_.size(), 0);
+  if (options_.keep_gradient_norms) {
+    norms_.resize(nodes_.size(), 0);
+    log_.begin(nodes_.size());
+    log_.visit(index);
+  }
   if (walked_end_ < index + 1) walked_end_ = index + 1;
   unwritten_.clear();
   pool_.restart_peak();
@@ -46,6 +51,7 @@ void TapeCore::prepare_walk(std::uint32_t index) {
 // A walk that failed leaves no half-made gradient for the next one to add to. What stays are complete gradients that
 // were asked for, and what parameters and variables had received before the failure.
 void TapeCore::abandon_walk() noexcept {
+  log_.end();
   deferred_.clear();
   for (const std::uint32_t node : held_nodes_) held_[node] = 0;
   held_nodes_.clear();
@@ -139,6 +145,7 @@ void TapeCore::visit(std::uint32_t index) {
   Node& node = nodes_[index];
   node.flags = static_cast<std::uint16_t>((node.flags & ~flag::pending) | flag::walked);
   unwritten_.clear();
+  log_.visit(index);
   if (options_.keep_gradient_norms) norms_[index] = norm_of(type_, grads_[index], node.size());
   if (!node.has(flag::view)) {
     const Call call{this, node.rule, node.inputs(), node.arity, index, node.attrs, node.attr_count(), node.where};
@@ -170,7 +177,10 @@ void TapeCore::hand_on(std::uint32_t view) {
 }
 
 void TapeCore::give_back(std::uint32_t index) noexcept {
-  if (!nodes_[index].shares_gradient()) pool_.give_back(grads_[index], nodes_[index].size() * bytes_each());
+  if (!nodes_[index].shares_gradient()) {
+    pool_.give_back(grads_[index], nodes_[index].size() * bytes_each());
+    log_.give_back(index);
+  }
   grads_[index] = nullptr;
 }
 
@@ -195,6 +205,7 @@ Touched TapeCore::touch(std::uint32_t index) {
   }
   if (node.arity == 0) unwritten_.push_back(index);
   grads_[index] = pool_.take(node.size() * bytes_each());
+  log_.take(index, node.size() * bytes_each());
   return {grads_[index], true};
 }
 
@@ -230,12 +241,14 @@ bool TapeCore::hold(std::int32_t owner, const void* data) {
   for (Temporary& t : temporaries_) {
     if (t.held || data < t.buffer || data >= static_cast<std::byte*>(t.buffer) + t.bytes) continue;
     held_temporaries_.push_back(t);
+    log_.hold_scratch(t.bytes);
     t.held = true;
   }
   return true;
 }
 
 void TapeCore::flush_deferred() {
+  log_.flush();
   deferred_.flush(*this);
   for (const std::uint32_t node : held_nodes_) {
     held_[node] = 0;
@@ -244,6 +257,7 @@ void TapeCore::flush_deferred() {
   held_nodes_.clear();
   for (const Temporary& t : held_temporaries_) pool_.give_back(t.buffer, t.bytes);
   held_temporaries_.clear();
+  log_.give_back_held();
   release_temporaries();
   if (watching()) watch_leaves();
 }

@@ -40,6 +40,8 @@ class GradientPool {
     reset();
     arena_.release();
   }
+  /// What a request of so many bytes takes.
+  static std::int64_t granted_bytes(std::int64_t bytes) { return class_bytes(size_class(bytes)); }
   void restart_peak() noexcept { peak_bytes_ = live_bytes_; }
   std::int64_t peak_bytes() const noexcept { return peak_bytes_; }
   std::int64_t reserved_bytes() const noexcept { return arena_.reserved_bytes(); }

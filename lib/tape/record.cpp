@@ -146,6 +146,7 @@ void TapeCore::report_nonfinite(const char* direction, std::uint32_t index) {
 void* TapeCore::temporary(std::int64_t bytes) {
   if (temporaries_.size() == temporaries_.capacity()) temporaries_.reserve(2 * temporaries_.size() + 8);
   void* buffer = pool_.take(bytes);
+  log_.take_scratch(bytes);
   temporaries_.push_back({buffer, bytes, false});
   return buffer;
 }

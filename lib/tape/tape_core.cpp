@@ -77,6 +77,7 @@ void TapeCore::close() noexcept {
   give_up(nodes_);
   give_up(grads_);
   give_up(norms_);
+  log_.release();
   give_up(held_);
   give_up(held_nodes_);
   give_up(temporaries_);
@@ -98,6 +99,7 @@ void TapeCore::reset() {
   nodes_.clear();
   grads_.clear();
   norms_.clear();
+  log_.rewind(0);
   held_.clear();
   held_nodes_.clear();
   temporaries_.clear();
@@ -134,6 +136,7 @@ void TapeCore::rewind(const Mark& mark) {
     if (grads_[i] != nullptr && nodes_[i].has(flag::keep_grad)) give_back(i);
   if (grads_.size() > mark.nodes) grads_.resize(mark.nodes);
   if (norms_.size() > mark.nodes) norms_.resize(mark.nodes);
+  log_.rewind(mark.nodes);
   nodes_.resize(mark.nodes);
   arena_.rewind({mark.chunk, mark.offset});
   labels_.rewind(mark.contexts);

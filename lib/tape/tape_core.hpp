@@ -10,6 +10,7 @@
 #include "tape/node.hpp"
 #include "tape/packed_weights.hpp"
 #include "tape/parameter_core.hpp"
+#include "tape/walk_log.hpp"
 #include "tensor/workspace.hpp"
 
 namespace unspool::detail {
@@ -63,6 +64,10 @@ class TapeCore {
   void set_seed(std::uint64_t seed) { options_.seed = seed, draws_ = 0; }
   const std::string& first_nonfinite() const { return first_nonfinite_; }
   const std::vector<double>& gradient_norms() const { return norms_; }
+  const std::vector<GradientLife>& gradient_lives() const { return log_.lives(); }
+  const Arena& arena() const { return arena_; }
+  /// One past the last node that a backward() started from; 0 before.
+  std::uint32_t walked_end() const { return walked_end_; }
   /// A number for each random op in recording order: with the seed it addresses the op's draws.
   std::uint64_t next_draw() { return draws_++; }
   Deferred& deferred() { return deferred_; }
@@ -138,6 +143,7 @@ class TapeCore {
   std::vector<std::uint32_t> unwritten_;     // leaves whose first contribution is being assigned
   std::vector<std::uint8_t> reached_;        // scratch of check_walk
   GradientPool pool_;
+  WalkLog log_;
   Deferred deferred_;
   kernels::Workspace workspace_;
 

@@ -10,6 +10,7 @@ namespace {
 
 thread_local std::int64_t allocations = 0;
 thread_local std::int64_t bytes_alive = 0;
+thread_local std::int64_t bytes_peak = 0;
 thread_local std::int64_t until_failure = -1;  // negative: none is planned
 thread_local bool failed = false;
 
@@ -25,6 +26,7 @@ void* allocate(std::size_t bytes, std::size_t alignment) {
                      : std::aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment);
   if (memory == nullptr) throw std::bad_alloc();
   bytes_alive += static_cast<std::int64_t>(malloc_usable_size(memory));
+  if (bytes_alive > bytes_peak) bytes_peak = bytes_alive;
   return memory;
 }
 
@@ -49,6 +51,8 @@ namespace unspool::test {
 
 std::int64_t allocation_count() { return allocations; }
 std::int64_t living_bytes() { return bytes_alive; }
+std::int64_t peak_bytes() { return bytes_peak; }
+void restart_peak() { bytes_peak = bytes_alive; }
 
 FailAllocation::FailAllocation(std::int64_t after) {
   failed = false;

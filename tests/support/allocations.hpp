@@ -10,6 +10,9 @@ namespace unspool::test {
 std::int64_t allocation_count();
 /// Bytes that this thread has allocated and not freed.
 std::int64_t living_bytes();
+/// The most of them at once since restart_peak().
+std::int64_t peak_bytes();
+void restart_peak();
 
 /// While it lives, this thread's allocation number `after` (from 0) throws std::bad_alloc, once.
 class FailAllocation {
