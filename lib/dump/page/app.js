@@ -1,0 +1,347 @@
+// The page itself: which view is shown, what is selected, found and lit, and the one loop that draws.
+
+class App {
+  constructor(graph) {
+    this.graph = graph;
+    this.facts = new Facts(graph);
+    this.backward = new Backward(this.facts);
+    this.canvas = $("canvas");
+    this.ctx = this.canvas.getContext("2d", {alpha: false});
+    Object.assign(this, {
+      color: "role",
+      params: "badge",
+      selected: -1,
+      litParameter: null,
+      query: "",
+      found: null,
+      themeChoice: null,
+    });
+    this.minimap = new Minimap(this);
+    this.views = {
+      unrolled: new GraphView(this, false),
+      folded: new GraphView(this, true),
+      modules: new ModulesView(this),
+      memory: new MemoryChart(this),
+      gradient: new HeatView(this),
+      parameter: new ParameterView(this),
+    };
+    for (const [id, view] of Object.entries(this.views)) view.id = id;
+    this.plainFolds = this.views.unrolled.folds.toText();
+    this.redraw = framed(() => this.draw());
+    this.listen();
+    this.takePageHints();
+    this.theme = readTheme();
+    this.resize();
+    fragmentToView(this, location.hash);
+  }
+
+  // What the file asks to be shown first; the fragment wins over it.
+  takePageHints() {
+    const {page} = this.graph,
+      {unrolled} = this.views;
+    const title = typeof page.title === "string" && page.title ? page.title : "unspool graph";
+    $("title").textContent = visible(title);
+    document.title = visible(title);
+    if (page.theme === "light" || page.theme === "dark") this.setTheme(page.theme);
+    else this.setTheme(matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light", false);
+    if (typeof page.steps === "string" && page.steps) {
+      foldsOfSteps(unrolled.folds, page.steps);
+      this.plainFolds = unrolled.folds.toText();
+      unrolled.folds.foldAll = () => foldsOfSteps(unrolled.folds, page.steps);
+    }
+    this.hint = {
+      view: Object.hasOwn(this.views, page.view ?? "") ? page.view : "unrolled",
+      color: Object.hasOwn(COLOR_CHOICES, page.color ?? "") ? page.color : "role",
+      params: page.params === "lane" ? "lane" : "badge",
+      backward: page.phase === "backward",
+      query: typeof page.scope === "string" && page.scope ? `scope~"${page.scope.replace(/[\\"]/g, "\\$&")}"` : "",
+    };
+    const {graph, facts} = this,
+      parts = [`${grouped(graph.count)} nodes`];
+    if (facts.steps) parts.push(`${grouped(facts.steps)} steps`);
+    if (graph.parameters.length) parts.push(`${graph.parameters.length} parameters`);
+    $("facts").textContent = parts.join("  \u00b7  ");
+  }
+
+  listen() {
+    listenToPointer(this);
+    addEventListener("keydown", (event) => onKey(this, event));
+    new ResizeObserver(() => this.resize()).observe($("stage"));
+    addEventListener("hashchange", () => {
+      if (location.hash !== this.written) {
+        fragmentToView(this, location.hash);
+        this.refresh();
+      }
+    });
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", (event) => {
+      if (!this.themeChoice) this.setTheme(event.matches ? "dark" : "light", false);
+    });
+    $("theme").addEventListener("click", () => this.toggleTheme());
+    $("help").addEventListener("click", showHelp);
+    $("search").addEventListener("input", (event) => this.setQuery(event.target.value));
+    $("search").addEventListener("keydown", (event) => {
+      if (event.key === "Enter") this.nextFind(event.shiftKey ? -1 : 1);
+    });
+    $("slider").addEventListener("input", (event) => this.setStage(Number(event.target.value)));
+    $("slider").max = this.backward.last;
+    $("play").addEventListener("click", () => this.play());
+    $("back").addEventListener("click", () => this.setStage(this.backward.stage - 1));
+    $("ahead").addEventListener("click", () => this.setStage(this.backward.stage + 1));
+    buildTabs(this);
+  }
+
+  resize() {
+    const {canvas} = this,
+      ratio = devicePixelRatio || 1,
+      width = canvas.clientWidth,
+      height = canvas.clientHeight;
+    this.ratio = ratio;
+    canvas.width = Math.max(1, Math.round(width * ratio));
+    canvas.height = Math.max(1, Math.round(height * ratio));
+    for (const view of Object.values(this.views)) if (view.camera) Object.assign(view.camera, {width, height});
+    if (this.view instanceof GraphView && !this.touched) this.view.fit();
+    this.redraw();
+  }
+
+  setView(id) {
+    this.stop();
+    this.view = this.views[id];
+    this.view.show();
+    const tree = id === "modules";
+    $("tree").hidden = !tree;
+    this.canvas.hidden = tree;
+    this.canvas.setAttribute("aria-label", `${id} view of ${this.graph.count} nodes in ${this.facts.steps} steps`);
+    this.refresh();
+  }
+
+  /** After any change of what is shown. */
+  refresh() {
+    for (const view of [this.views.unrolled, this.views.folded]) view.refreshLook();
+    showTabs(this);
+    showControls(this);
+    showLegend(this);
+    showDetails(this);
+    showParameters(this);
+    showMoment(this);
+    this.redraw();
+    this.remember();
+  }
+
+  draw() {
+    const {view, ctx, canvas, ratio} = this;
+    if (!view || view.id === "modules") {
+      this.minimap.canvas.hidden = true;
+      return;
+    }
+    ctx.setTransform(1, 0, 0, 1, 0, 0);
+    ctx.fillStyle = this.theme.paper;
+    ctx.fillRect(0, 0, canvas.width, canvas.height);
+    if (!view.draw(ctx, ratio)) this.redraw();
+    this.minimap.draw();
+  }
+
+  setTheme(name, chosen = true) {
+    if (chosen) this.themeChoice = name;
+    document.documentElement.dataset.theme = name;
+    this.theme = readTheme();
+    for (const view of Object.values(this.views)) view.image = null;
+    if (this.view) this.refresh();
+  }
+  toggleTheme() {
+    this.setTheme(document.documentElement.dataset.theme === "dark" ? "light" : "dark");
+  }
+  setColor(color) {
+    this.color = color;
+    this.refresh();
+  }
+  nextColor() {
+    const all = Object.keys(COLOR_CHOICES);
+    this.setColor(all[(all.indexOf(this.color) + 1) % all.length]);
+  }
+
+  select(node, reveal = false) {
+    this.selected = node;
+    if (node >= 0) this.litParameter = null;
+    if (reveal && node >= 0) {
+      if (!(this.view instanceof GraphView)) this.setView("unrolled");
+      this.view.reveal(node);
+    }
+    if (node >= 0) {
+      const step = this.graph.step[node];
+      this.say(
+        `${visible(this.graph.title(node))}, node ${node}, shape ${this.graph.shapeList(node).join(" by ") || "scalar"}${step >= 0 ? `, step ${step}` : ""}`,
+      );
+    }
+    showDetails(this);
+    this.redraw();
+    this.remember();
+  }
+  light(p) {
+    if (this.litParameter === p) return;
+    this.litParameter = p;
+    this.parameterRows?.forEach(({row}, k) => row.classList.toggle("lit", k === p));
+    this.redraw();
+  }
+  nextParameter() {
+    const {length} = this.graph.parameters;
+    if (!length) return;
+    const p = this.litParameter === null ? 0 : this.litParameter + 1;
+    this.light(p < length ? p : null);
+    if (p < length) this.say(`${visible(this.graph.parameters[p].name)}, used ${this.facts.uses[p].length} times`);
+  }
+  chooseParameter(p) {
+    if (this.view.id === "parameter") this.view.choose(p);
+    this.select(this.graph.parameters[p].node);
+    this.light(p);
+  }
+
+  setQuery(text) {
+    const box = $("search"),
+      out = $("found");
+    this.query = text.trim();
+    if (box.value.trim() !== this.query) box.value = text;
+    this.found = null;
+    box.removeAttribute("aria-invalid");
+    box.title = "";
+    out.textContent = "";
+    if (this.query) {
+      try {
+        const test = parseQuery(this.query),
+          nodes = [];
+        for (let i = 0; i < this.graph.count; i++) if (test(this.facts, i)) nodes.push(i);
+        this.found = {nodes, at: -1};
+        out.textContent = grouped(nodes.length);
+        this.say(`${nodes.length} found`);
+      } catch (error) {
+        if (!(error instanceof QueryError)) throw error;
+        box.setAttribute("aria-invalid", "true");
+        box.title = error.message;
+        out.textContent = "?";
+        this.say(error.message);
+      }
+    }
+    if (this.view) {
+      this.redraw();
+      this.remember();
+    }
+  }
+  nextFind(by) {
+    const nodes = this.found?.nodes;
+    if (!nodes?.length) return;
+    this.found.at = (this.found.at + by + nodes.length) % nodes.length;
+    $("found").textContent = `${this.found.at + 1}/${grouped(nodes.length)}`;
+    this.select(nodes[this.found.at], true);
+  }
+
+  setDetail(detail) {
+    const {unrolled} = this.views;
+    if (!(this.view instanceof GraphView)) this.setView("unrolled");
+    unrolled.detail = detail;
+    unrolled.scene = null;
+    unrolled.fitted = false;
+    unrolled.build();
+    this.view.show();
+    this.view.fit();
+    if (this.selected >= 0) this.view.reveal(this.selected);
+    this.refresh();
+  }
+  toggleDetail() {
+    this.setDetail(this.views.unrolled.detail === "cells" ? "ops" : "cells");
+  }
+  unfold(slot) {
+    this.views.unrolled.folds.unfold(slot.fold);
+    this.views.unrolled.rebuild(slot.fold[0]);
+    this.say(`${slot.steps.count} steps unfolded`);
+    this.refresh();
+  }
+  foldStep(cell) {
+    if (cell >= BAR || !this.views.unrolled.folds.isColumn(cell)) return;
+    this.views.unrolled.folds.fold(cell);
+    this.views.unrolled.rebuild(cell);
+    this.refresh();
+  }
+  unfoldAll() {
+    const {folds} = this.views.unrolled,
+      first = folds.hidden.indexOf(1);
+    folds.unfoldAll();
+    this.views.unrolled.rebuild(first < 0 ? null : first);
+    this.refresh();
+  }
+  foldAll() {
+    this.views.unrolled.folds.foldAll();
+    this.views.unrolled.rebuild();
+    this.refresh();
+  }
+  zoom(factor) {
+    zoomView(this, factor, this.canvas.clientWidth / 2, this.canvas.clientHeight / 2);
+  }
+  centreOn(x) {
+    this.view.camera.x = x;
+    this.redraw();
+  }
+  letGo() {
+    this.stop();
+    this.backward.stage = 0;
+    this.litParameter = null;
+    this.setQuery("");
+    this.selected = -1;
+    this.refresh();
+  }
+
+  setStage(stage) {
+    this.backward.stage = clamp(stage, 0, this.backward.last);
+    for (const view of [this.views.unrolled, this.views.folded]) view.refreshLook();
+    showMoment(this);
+    drawParameterCharts(this);
+    showLegend(this);
+    this.redraw();
+    this.remember();
+  }
+  play() {
+    if (this.timer) return this.stop();
+    if (this.backward.stage >= this.backward.last) this.setStage(0);
+    if (!this.backward.last) return;
+    const stages = Math.max(1, Math.ceil(this.backward.last / 240)); // the longest walk takes about two minutes
+    const slow = matchMedia("(prefers-reduced-motion: reduce)").matches ? 900 : 480;
+    const tick = () => {
+      this.setStage(this.backward.stage + stages);
+      this.followWalk();
+      if (this.backward.stage >= this.backward.last) this.stop();
+    };
+    this.timer = setInterval(tick, slow);
+    tick();
+    showMoment(this);
+  }
+  stop() {
+    clearInterval(this.timer);
+    this.timer = null;
+    if (this.view) showMoment(this);
+  }
+  followWalk() {
+    const {view} = this,
+      cell = this.backward.current?.cell;
+    if (!(view instanceof GraphView) || cell === undefined || cell >= BAR) return;
+    const x = view.placeOf(cell);
+    if (x === null) return;
+    const at = view.camera.toScreenX(x);
+    if (at < 60 || at > view.camera.width - 60) this.centreOn(x);
+  }
+
+  say(text) {
+    $("live").textContent = text;
+  }
+
+  /** Writes the view into the fragment, not more often than a browser allows. */
+  remember() {
+    clearTimeout(this.pending);
+    this.pending = setTimeout(() => {
+      this.written = viewToFragment(this);
+      if (this.written === location.hash) return;
+      try {
+        history.replaceState(null, "", this.written);
+      } catch {
+        location.replace(this.written);
+      }
+    }, 200);
+  }
+}

@@ -1,0 +1,61 @@
+#!/usr/bin/env python3
+"""Puts the page together: page.html with its style and its scripts in place, and @graph@ where the graph file goes.
+
+The scripts are packed (deflate, base64), so that a page with little data is small while its code, comments and all,
+stays readable in a browser's developer tools. The content security policy names the hashes of the loader, of the
+unpacked scripts and of the style: nothing else can run, not even a script that a graph file might smuggle in.
+
+    bundle.py -o page.html              the bundle
+    bundle.py --graph g.json -o x.html  a page of one graph file
+"""
+import argparse
+import base64
+import hashlib
+import pathlib
+import sys
+import zlib
+
+FOLDER = pathlib.Path(__file__).resolve().parent
+BUDGET = 100_000  # bytes of the page before its data
+SCRIPTS = """text model decode placement units folds stamp theme layout routes foldedges facts camera paint tiles look backward
+             folded overlay graphview query axes memoryview gates heatview parameterview modules details minimap link keys
+             pointer chrome app main""".split()
+
+
+def digest(text):
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def bundle():
+    wanted = {FOLDER / f"{name}.js" for name in SCRIPTS}
+    if strange := wanted ^ set(FOLDER.glob("*.js")):
+        sys.exit(f"bundle.py: SCRIPTS and the folder differ in {', '.join(sorted(p.name for p in strange))}")
+    script = '"use strict";\n(() => {\n' + "\n".join((FOLDER / f"{name}.js").read_text() for name in SCRIPTS) + "})();\n"
+    packer = zlib.compressobj(9, zlib.DEFLATED, -15)
+    packed = base64.b64encode(packer.compress(script.encode()) + packer.flush()).decode()
+    style = (FOLDER / "page.css").read_text()
+    page = (FOLDER / "page.html").read_text()
+    loader = page[page.index("<script>") + len("<script>"):page.rindex("</script>")]
+    for mark, text in {"@script-hash@": digest(script), "@loader-hash@": digest(loader), "@style-hash@": digest(style),
+                       "@style@": style, "@script@": packed}.items():
+        if page.count(mark) != 1:
+            sys.exit(f"bundle.py: page.html must hold {mark} once")
+        page = page.replace(mark, text)
+    size = len(page.encode())
+    if size > BUDGET:
+        sys.exit(f"bundle.py: the page has {size} bytes before its data; {BUDGET} are allowed")
+    return page
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("-o", "--output", required=True)
+    parser.add_argument("--graph", help="a graph file, version 2, to embed")
+    args = parser.parse_args()
+    page = bundle()
+    if args.graph:
+        page = page.replace("@graph@", pathlib.Path(args.graph).read_text().replace("<", "\\u003c"))
+    pathlib.Path(args.output).write_text(page)
+
+
+main()

@@ -1,0 +1,310 @@
+// What is laid over a scene: what the pointer lights, the search's finds, the selection, the gradients that arrive, the
+// axis of time, and the lane of parameters.
+
+const LANE_PITCH = 24;
+
+function drawOverlay(ctx, view, app, box, direct) {
+  const lit = litNodes(app);
+  if (lit) veil(ctx, view, app, box, lit);
+  if (app.backward.active) drawArrivals(ctx, view, app, box, direct);
+  const selected = app.selected >= 0 ? view.unitOf(app.selected) : -1;
+  if (selected >= 0) {
+    drawNeighbours(ctx, view, app, selected);
+    ring(ctx, view, selected, app.theme.select, 3);
+  }
+  if (view.hover?.unit >= 0 && view.hover.unit !== selected && view.hover.unit < view.scene.units.count)
+    ring(ctx, view, view.hover.unit, app.theme.select, 1.6);
+}
+
+/** The nodes that stand out: a parameter's uses before the search's finds. null: all are alike. */
+function litNodes(app) {
+  const p = app.litParameter;
+  if (p !== null) return {nodes: app.facts.uses[p], color: parameterColor(p)};
+  return app.found ? {nodes: app.found.nodes, color: app.theme.select} : null;
+}
+
+// All fades but the lit.
+function veil(ctx, view, app, box, {nodes, color}) {
+  const {scene, camera} = view;
+  ctx.fillStyle = app.theme.paper;
+  ctx.globalAlpha = 0.72;
+  ctx.fillRect(box.left, box.top, box.right - box.left, box.bottom - box.top);
+  ctx.globalAlpha = 1;
+  const painter = new Painter(ctx, app.theme, camera.zoom),
+    done = new Set(),
+    reach = 3 / camera.zoom;
+  for (const i of nodes) {
+    const u = view.unitOf(i);
+    if (u < 0 || done.has(u)) continue;
+    done.add(u);
+    const w = scene.width[u] / 2;
+    if (scene.x[u] + w < box.left || scene.x[u] - w > box.right) continue;
+    painter.unit(scene, u, view.look, box);
+    ctx.strokeStyle = color;
+    ctx.lineWidth = Math.max(3, 1.5 / camera.zoom);
+    outline(ctx, scene, u, reach);
+    ctx.stroke();
+  }
+}
+
+function outline(ctx, scene, u, reach) {
+  const w = scene.width[u],
+    h = scene.geometry.height,
+    role = scene.units.role[u];
+  const radius = role === ROLE.input || role === ROLE.constant ? h / 2 : role === ROLE.cell ? 12 : 7;
+  ctx.beginPath();
+  ctx.roundRect(scene.x[u] - w / 2 - reach, scene.y[u] - h / 2 - reach, w + 2 * reach, h + 2 * reach, radius + reach);
+}
+function ring(ctx, view, u, color, width) {
+  ctx.strokeStyle = color;
+  ctx.lineWidth = Math.max(width, width / view.camera.zoom);
+  outline(ctx, view.scene, u, 3 + width / 2);
+  ctx.stroke();
+}
+
+/** The route of an edge between two units, or null where the picture has none. */
+function routeOf(scene, from, to) {
+  if (!inOneColumn(scene, from, to)) return sidewaysRoute(scene, from, to);
+  const cell = scene.units.cell[to] < BAR ? scene.units.cell[to] : scene.units.cell[from],
+    slot = scene.slotOf.get(cell);
+  if (!slot) return null;
+  const local = (u) => {
+    const at = slot.shown.indexOf(u);
+    return at >= 0 ? at : slot.shown.length + slot.ports.indexOf(u);
+  };
+  const a = local(from),
+    b = local(to),
+    k = slot.stamp.edges.findIndex(([low, high]) => low === a && high === b);
+  if (k < 0) return null;
+  return slot.stamp.routes[k].map((value, at) => (at % 2 ? value : value + slot.left + slot.indent));
+}
+
+function drawNeighbours(ctx, view, app, u) {
+  const {scene} = view,
+    {units} = scene;
+  ctx.strokeStyle = ctx.fillStyle = app.theme.select;
+  ctx.lineWidth = Math.max(3, 1.5 / view.camera.zoom);
+  const routes = [];
+  for (const from of units.inputsOf(u).slice(0, 200)) routes.push(routeOf(scene, from, u));
+  for (const to of units.readersOf(u).slice(0, 200)) routes.push(routeOf(scene, u, to));
+  ctx.beginPath();
+  for (const route of routes) if (route) trace(ctx, route);
+  ctx.stroke();
+}
+
+/** The backward walk: what has no gradient yet fades; along the edges of the present stage gradients run back. */
+function drawArrivals(ctx, view, app, box, direct) {
+  const {scene, camera} = view,
+    {backward, theme} = app,
+    {units} = scene;
+  const shown = slotsIn(scene, box),
+    now = [],
+    gap = scene.geometry.between / 2;
+  ctx.fillStyle = theme.paper;
+  ctx.globalAlpha = 0.7;
+  if (direct) {
+    for (const list of [
+      ...shown.map((slot) => slot.shown ?? []).filter((list) => list.some((u) => isReached(units, backward, u))),
+      scene.bars,
+    ])
+      for (const u of list) {
+        if (!isReached(units, backward, u)) {
+          outline(ctx, scene, u, 2);
+          ctx.fill();
+        } else if (backward.arriving(units.node[u])) {
+          now.push(u);
+        }
+      }
+  }
+  for (const slot of shown) {
+    const waits = slot.fold ? !foldReached(app, slot) : !slot.shown.some((u) => isReached(units, backward, u));
+    if (waits)
+      ctx.fillRect(slot.left - gap, columnTop(scene), slot.width + 2 * gap, columnBottom(scene) - columnTop(scene));
+  }
+  ctx.globalAlpha = 1;
+  ctx.strokeStyle = ctx.fillStyle = theme.gradient;
+  ctx.lineWidth = 3;
+  const routes = [];
+  for (const u of now) {
+    ring(ctx, view, u, theme.gradient, 2.4);
+    for (const to of units.readersOf(u)) if (isReached(units, backward, to)) routes.push(routeOf(scene, u, to));
+  }
+  ctx.beginPath();
+  for (const route of routes) if (route) trace(ctx, route);
+  ctx.stroke();
+  if (camera.zoom >= NEAR) {
+    ctx.beginPath();
+    for (const route of routes) if (route) backHead(ctx, route);
+    ctx.fill();
+  }
+  for (const slot of shown) {
+    if (slot.fold) drawFoldProgress(ctx, scene, slot, backward, theme);
+    if (
+      slot.cell === backward.current.cell ||
+      (slot.fold && slot.fold[0] <= backward.current.cell && backward.current.cell < slot.fold[1])
+    ) {
+      ctx.lineWidth = Math.max(2, 2 / camera.zoom);
+      ctx.beginPath();
+      ctx.roundRect(slot.left - 22, columnTop(scene), slot.width + 44, columnBottom(scene) - columnTop(scene), 12);
+      ctx.stroke();
+    }
+  }
+}
+
+/** How far the walk has come through the hidden steps. */
+function drawFoldProgress(ctx, scene, slot, backward, theme) {
+  const [first, end] = slot.fold,
+    {cell} = backward.current;
+  if (cell < first || cell >= end) return;
+  const x = slot.left + ((cell - first + 0.5) / (end - first)) * slot.width,
+    top = columnTop(scene),
+    height = columnBottom(scene) - top;
+  ctx.fillStyle = theme.gradient;
+  ctx.globalAlpha = 0.16;
+  ctx.fillRect(x, top, slot.left + slot.width - x, height);
+  ctx.globalAlpha = 1;
+  ctx.fillRect(x - 1.5, top, 3, height);
+}
+const isReached = (units, backward, u) => (units.members[u] ?? [units.node[u]]).some((i) => backward.reached(i));
+function foldReached(app, slot) {
+  const {members} = app.facts.placement;
+  return (
+    members.of(slot.fold[1] - 1).some((i) => app.backward.reached(i)) ||
+    members.of(slot.fold[0]).some((i) => app.backward.reached(i))
+  );
+}
+function backHead(ctx, route) {
+  const back = [route[4] ?? route[2], route[5] ?? route[3], route[2], route[3], route[0], route[1]];
+  if (Math.hypot(back[2] - back[4], back[3] - back[5]) < 1) back.splice(2, 2, route.at(-2), route.at(-1));
+  head(ctx, [0, 0, 0, 0, back[2], back[3], back[4], back[5]], 1.6);
+}
+
+/** The arrow of time under the columns and, on the left, the names of the layers. */
+function drawTimeline(ctx, view, app) {
+  const {scene, camera} = view,
+    {theme} = app;
+  const columns = scene.slots.filter((slot) => slot.fold || slot.step !== LANE);
+  if (columns.length > 1 && !view.folded) {
+    const first = columns[0],
+      last = columns.at(-1);
+    const y = camera.toScreenY(columnBottom(scene) + 18);
+    const left = camera.toScreenX(first.left - 10),
+      right = camera.toScreenX(last.left + last.width + 22);
+    ctx.strokeStyle = ctx.fillStyle = theme.line;
+    ctx.lineWidth = 1.4;
+    ctx.beginPath();
+    ctx.moveTo(left, y);
+    ctx.lineTo(right - 8, y);
+    ctx.stroke();
+    ctx.beginPath();
+    ctx.moveTo(right, y);
+    ctx.lineTo(right - 10, y - 4.5);
+    ctx.lineTo(right - 10, y + 4.5);
+    ctx.fill();
+    ctx.font = `italic 13px ${FONT}`;
+    ctx.textAlign = "right";
+    ctx.textBaseline = "top";
+    ctx.fillText("time", Math.min(right, camera.width - 12), y + 6);
+    if (camera.zoom < 0.2) drawTicks(ctx, view, app, columns);
+  }
+  if (app.backward.active) drawCaption(ctx, view, app);
+  drawBands(ctx, view, app);
+}
+
+// From afar the columns' own captions are too small: every so many steps one is written.
+function drawTicks(ctx, view, app, columns) {
+  const {scene, camera} = view;
+  ctx.font = `12px ${FONT}`;
+  ctx.textAlign = "center";
+  ctx.fillStyle = app.theme.soft;
+  const y = camera.toScreenY(columnBottom(scene) + 18) + 6;
+  let free = -Infinity;
+  for (const slot of slotsIn(scene, camera.bounds)) {
+    if (slot.step === LANE) continue;
+    const text = slot.fold ? `${slot.steps.first}\u2026${slot.steps.last}` : String(slot.step);
+    const x = camera.toScreenX(slot.left + slot.width / 2);
+    if (x < free || x > camera.width - 60) continue;
+    ctx.fillText(text, x, y);
+    free = x + Math.max(60, text.length * 8);
+  }
+}
+
+function drawBands(ctx, view, app) {
+  const {scene, camera} = view;
+  ctx.textAlign = "left";
+  ctx.textBaseline = "middle";
+  ctx.font = `600 12px ${FONT}`;
+  for (const {names, low, high} of scene.bands) {
+    const top = camera.toScreenY(scene.rowY(high) - scene.geometry.pitch / 2 + 4);
+    const bottom = camera.toScreenY(scene.rowY(low) + scene.geometry.pitch / 2 - 4);
+    if (bottom - top < 14) continue;
+    ctx.fillStyle = app.theme["state-line"];
+    ctx.globalAlpha = 0.7;
+    fillRound(ctx, 8, top, 3, bottom - top, 1.5);
+    ctx.globalAlpha = 1;
+    const text = isolated(names.slice(0, 3).map(lastPart).join(" \u00b7 ") + (names.length > 3 ? " \u2026" : ""), 28);
+    const width = ctx.measureText(text).width,
+      y = (Math.max(top, 0) + Math.min(bottom, camera.height)) / 2;
+    ctx.save();
+    ctx.translate(21, y);
+    ctx.rotate(-Math.PI / 2);
+    ctx.textAlign = "center";
+    if (width < bottom - top + 30) {
+      ctx.fillStyle = app.theme.soft;
+      ctx.fillText(text, 0, 0);
+    }
+    ctx.restore();
+  }
+}
+
+function drawCaption(ctx, view, app) {
+  ctx.font = `600 14px ${FONT}`;
+  ctx.textAlign = "center";
+  ctx.textBaseline = "top";
+  ctx.fillStyle = app.theme.gradient;
+  const scene = view.scene,
+    y = view.camera.toScreenY(columnTop(scene)) - 24;
+  ctx.fillText(`\u2190 gradients arrive at ${app.backward.describe()}`, view.camera.width / 2, Math.max(52, y));
+}
+
+/** Parameters as lines that run under all steps, with a dot where a step reads them. */
+function drawLane(ctx, view, app) {
+  const {scene, camera} = view,
+    {facts, graph} = app;
+  const top = columnBottom(scene) + 50,
+    box = camera.bounds;
+  const columns = slotsIn(scene, box);
+  if (!columns.length) return;
+  scene.reads ??= facts.uses.map((nodes) => new Set(nodes.map((i) => facts.placement.cell[i])));
+  graph.parameters.forEach((parameter, p) => {
+    const y = top + p * LANE_PITCH,
+      left = Math.max(0, box.left);
+    ctx.strokeStyle = ctx.fillStyle = parameterColor(p);
+    ctx.globalAlpha = app.litParameter === null || app.litParameter === p ? 1 : 0.2;
+    ctx.lineWidth = 2 / Math.min(1, camera.zoom * 2);
+    ctx.beginPath();
+    ctx.moveTo(left, y);
+    ctx.lineTo(scene.totalWidth, y);
+    ctx.stroke();
+    for (const slot of columns) {
+      const reads = slot.fold ? scene.reads[p].has(slot.fold[0]) : scene.reads[p].has(slot.cell);
+      if (!reads) continue;
+      ctx.beginPath();
+      ctx.arc(slot.left + slot.width / 2, y, Math.max(4.5, 1.5 / camera.zoom), 0, 7);
+      ctx.fill();
+    }
+    if (camera.zoom > 0.3) {
+      ctx.font = `600 12px ${FONT}`;
+      ctx.textAlign = "left";
+      ctx.textBaseline = "middle";
+      const text = isolated(parameter.name, 24),
+        x = Math.max(0, box.left + 34 / camera.zoom);
+      const width = ctx.measureText(text).width;
+      ctx.fillStyle = app.theme.paper;
+      ctx.fillRect(x - 4, y - 9, width + 8, 18);
+      ctx.fillStyle = parameterColor(p);
+      ctx.fillText(text, x, y);
+    }
+    ctx.globalAlpha = 1;
+  });
+}
