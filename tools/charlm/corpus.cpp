@@ -5,11 +5,11 @@
 #include <algorithm>
 #include <array>
 #include <filesystem>
-#include <fstream>
 #include <stdexcept>
 #include <utility>
 
-#include "unspool/random.hpp"
+#include "unspool/batches.hpp"
+#include "unspool/text.hpp"
 
 namespace charlm {
 namespace {
@@ -18,13 +18,6 @@ namespace fs = std::filesystem;
 
 constexpr const char* fortunes_folder = "/usr/share/games/fortunes";
 constexpr std::size_t least_bytes = 2000;
-
-std::string read_file(const fs::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
-  if (!file && !file.eof()) throw std::runtime_error(fmt::format("cannot read {}", path.string()));
-  return text;
-}
 
 // fortune(6)'s format: quotations that end with a line of a single %.
 void append_quotations(const std::string& text, std::vector<std::string>& quotations) {
@@ -53,12 +46,10 @@ std::string read_fortunes() {
         fmt::format("no text in {}; install the package fortunes, or name a text file", fortunes_folder));
   std::sort(files.begin(), files.end());
   std::vector<std::string> quotations;
-  for (const fs::path& file : files) append_quotations(read_file(file), quotations);
-  unspool::Random random(unspool::Seed{0});
-  for (std::size_t i = quotations.size(); i > 1; --i)
-    std::swap(quotations[i - 1], quotations[static_cast<std::size_t>(random.below(static_cast<std::int64_t>(i)))]);
+  for (const fs::path& file : files) append_quotations(unspool::read_text(file.string()), quotations);
   std::string text;
-  for (const std::string& quotation : quotations) text += quotation + '\n';
+  for (const std::int64_t i : unspool::permutation(static_cast<std::int64_t>(quotations.size()), unspool::Seed{0}))
+    text += quotations[static_cast<std::size_t>(i)] + '\n';
   return text;
 }
 
@@ -73,7 +64,7 @@ Corpus read_corpus(const std::string& path) {
   } else {
     if (!fs::is_regular_file(path)) throw std::runtime_error(fmt::format("{} is not a file that can be read", path));
     corpus.source = path;
-    text = read_file(path);
+    text = unspool::read_text(path);
   }
   if (text.size() < least_bytes)
     throw std::runtime_error(
