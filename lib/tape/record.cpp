@@ -127,6 +127,19 @@ Handle TapeCore::record(const OpRule& rule, std::span<const Handle> inputs, cons
   }
 }
 
+void TapeCore::recompute(std::uint32_t from, std::uint32_t to) {
+  for (Leaf& leaf : leaves_)
+    if (leaf.version != leaf.parameter->version) {
+      leaf.version = leaf.parameter->version;
+      packed_weights_.restart();
+    }
+  for (std::uint32_t i = from; i < to; ++i) {
+    const Node& node = nodes_[i];
+    if (node.arity == 0 || node.has(flag::view)) continue;
+    compute(i, {this, node.rule, node.inputs(), node.arity, i, node.attrs, node.attr_count(), node.where});
+  }
+}
+
 void TapeCore::compute(std::uint32_t index, const Call& call) {
   call.rule->forward[static_cast<int>(type_)](call);
   if (!temporaries_.empty()) release_temporaries();

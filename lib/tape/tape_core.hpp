@@ -29,6 +29,8 @@ class TapeCore {
   std::size_t leaf_number(std::uint32_t node) const;
   PackedWeights& packed_weights() { return packed_weights_; }
   std::uint32_t resolve(const Handle& handle, const char* op, Where where);
+  /// Computes the values of nodes [from, to) again, where they lie, from what their operands hold now.
+  void recompute(std::uint32_t from, std::uint32_t to);
 
   // Walking back (backward.cpp)
   void backward(const Handle& loss, const void* seed, std::int64_t seed_size, Where where);

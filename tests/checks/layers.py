@@ -20,7 +20,7 @@ PUBLIC = {
     "train": ["clip", "optim", "schedule"],
     "dump": ["chart", "graph"],
     "data": ["batches", "text", "vocabulary", "windows"],
-    "generate": ["ctc"],
+    "generate": ["beam", "ctc", "generate", "sampling", "stream"],
     "tools": ["unspool", "xtensor"],
 }
 LAYER_OF = {name: layer for layer, names in PUBLIC.items() for name in names}
