@@ -31,6 +31,7 @@ UNSPOOL_API Handle add_scalar(const Handle& x, double value, Where where);
 UNSPOOL_API Handle argmax(const Handle& x, int axis, bool keepdims, Where where);
 UNSPOOL_API Handle binary_cross_entropy_with_logits(const Handle& x, const Handle& target, Reduction reduction, Where where);
 UNSPOOL_API Handle binary_cross_entropy_with_logits(const Handle& x, const Handle& target, const Ids& mask, Reduction reduction, Where where);
+UNSPOOL_API Handle block(std::span<const Handle> xs, int columns, Where where);
 UNSPOOL_API Handle broadcast_to(const Handle& x, const Shape& shape, Where where);
 UNSPOOL_API std::vector<Handle> chunk(const Handle& x, std::int64_t chunks, int axis, Where where);
 UNSPOOL_API Handle clamp(const Handle& x, double min, double max, Where where);
@@ -61,6 +62,7 @@ UNSPOOL_API Handle layer_norm(const Handle& x, const Handle& weight, const Handl
 UNSPOOL_API Handle leaky_relu(const Handle& x, double slope, Where where);
 UNSPOOL_API Handle linear(const Handle& x, const Handle& weight, Where where);
 UNSPOOL_API Handle linear(const Handle& x, const Handle& weight, const Handle& bias, Where where);
+UNSPOOL_API Handle locked_dropout(const Handle& x, double p, const Ids& rows, Where where);
 UNSPOOL_API Handle log(const Handle& x, Where where);
 UNSPOOL_API Handle log1p(const Handle& x, Where where);
 UNSPOOL_API Handle log_softmax(const Handle& x, int axis, Where where);
@@ -80,6 +82,9 @@ UNSPOOL_API Handle neg(const Handle& x, Where where);
 UNSPOOL_API Handle norm(const Handle& x, const Axes& axes, bool keepdims, Where where);
 UNSPOOL_API Handle one_hot(const Handle& x, std::int64_t classes, Where where);
 UNSPOOL_API Handle outer(const Handle& a, const Handle& b, Where where);
+UNSPOOL_API Handle pack_padded_sequence(const Handle& x, std::int64_t steps, const Ids& layout, Where where);
+UNSPOOL_API Handle packed_sequence(const Handle& x, std::int64_t steps, const Ids& layout, Where where);
+UNSPOOL_API Handle pad_packed_sequence(const Handle& x, double padding, std::int64_t steps, const Ids& layout, Where where);
 UNSPOOL_API Handle permute(const Handle& x, const Axes& axes, Where where);
 UNSPOOL_API Handle pow(const Handle& x, const Handle& exponent, Where where);
 UNSPOOL_API Handle pow(const Handle& x, double exponent, Where where);
@@ -106,6 +111,7 @@ UNSPOOL_API Handle tanh(const Handle& x, Where where);
 UNSPOOL_API Handle transpose(const Handle& x, int axis0, int axis1, Where where);
 UNSPOOL_API Handle var(const Handle& x, const Axes& axes, bool unbiased, bool keepdims, Where where);
 UNSPOOL_API Handle where(const Handle& condition, const Handle& a, const Handle& b, Where where);
+UNSPOOL_API Handle zoneout(const Handle& x, const Handle& previous, double p, Where where);
 
 }  // namespace detail
 
@@ -153,6 +159,22 @@ Var<T> binary_cross_entropy_with_logits(const Operand<T>& x, const Operand<T>& t
 template <Scalar T>
 Var<T> binary_cross_entropy_with_logits(const Operand<T>& x, const Operand<T>& target, const Ids& mask, Reduction reduction = Reduction::mean, Where where = Where::current()) {
   return Var<T>(detail::binary_cross_entropy_with_logits(x, target, mask, reduction, where));
+}
+
+/// y = the blocks put together;  dx_(i,j) = the part of dy that x_(i,j) became
+/// Shapes: xs are the blocks of a matrix, row by row, `columns` of them in each row of blocks: x_(i,j) is [n_i,m_j]; y [sum of n_i, sum of m_j]
+/// NumPy's block for matrices. Outputs of two directions become [N,2H] in one copy.
+template <Scalar T>
+Var<T> block(std::span<const Var<T>> xs, int columns, Where where = Where::current()) {
+  return Var<T>(detail::block(detail::handles(xs), columns, where));
+}
+template <Scalar T>
+Var<T> block(const std::vector<Var<T>>& xs, int columns, Where where = Where::current()) {
+  return Var<T>(detail::block(detail::handles(std::span<const Var<T>>(xs.begin(), xs.size())), columns, where));
+}
+template <Scalar T>
+Var<T> block(std::initializer_list<Var<T>> xs, int columns, Where where = Where::current()) {
+  return Var<T>(detail::block(detail::handles(std::span<const Var<T>>(xs.begin(), xs.size())), columns, where));
 }
 
 /// y = x, repeated;  dx = dy summed over the axes x was repeated along
@@ -390,6 +412,14 @@ Var<T> linear(const Operand<T>& x, const Operand<T>& weight, const Operand<T>& b
   return Var<T>(detail::linear(x, weight, bias, where));
 }
 
+/// y_i = x_i * m(rows_i) / (1 - p), where each element of the mask m(id) is 0 with probability p, else 1; dx_i = dy_i * m(rows_i) / (1 - p)
+/// Shapes: x [N,...]; rows has N ids; y as x
+/// For training. Rows of one id share one mask: with the row of the batch as id, all steps of a sequence do (Gal and Ghahramani, NeurIPS 2016). Ids must not be negative.
+template <Scalar T>
+Var<T> locked_dropout(const Operand<T>& x, double p, const Ids& rows, Where where = Where::current()) {
+  return Var<T>(detail::locked_dropout(x, p, rows, where));
+}
+
 /// y = ln x;  dx = dy / x
 /// Shapes: y as x
 /// y is -infinity at 0 and NaN below.
@@ -534,6 +564,30 @@ Var<T> one_hot(const Operand<T>& x, std::int64_t classes, Where where = Where::c
 template <Scalar T>
 Var<T> outer(const Operand<T>& a, const Operand<T>& b, Where where = Where::current()) {
   return Var<T>(detail::outer(a, b, where));
+}
+
+/// y = the steps of x before each row's end, time first, longest row first;  dx = dy there, 0 in the padding
+/// Shapes: x [T,B,...], steps = T; layout is the B lengths, each in 0..T, followed by the B rows in order of decreasing length; y [N,...], N the sum of the lengths
+/// What us::Sequence records, which finds the order by itself. The padding is never read. Where all rows have one length y is a view of x.
+template <Scalar T>
+Var<T> pack_padded_sequence(const Operand<T>& x, std::int64_t steps, const Ids& layout, Where where = Where::current()) {
+  return Var<T>(detail::pack_padded_sequence(x, steps, layout, where));
+}
+
+/// y = x;  dx = dy
+/// Shapes: x [N,...] in the order of pack_padded_sequence; layout is the B lengths, each in 0..steps, followed by the B rows in order of decreasing length; y as x
+/// What us::Sequence::from_packed() records: a view that carries the layout.
+template <Scalar T>
+Var<T> packed_sequence(const Operand<T>& x, std::int64_t steps, const Ids& layout, Where where = Where::current()) {
+  return Var<T>(detail::packed_sequence(x, steps, layout, where));
+}
+
+/// y = x where a row has a step, `padding` elsewhere;  dx = dy at those places
+/// Shapes: x [N,...] in the order of pack_padded_sequence; steps = T; layout is the B lengths, each in 0..T, followed by the B rows in order of decreasing length; y [T,B,...]
+/// What us::Sequence::padded() records. Where every row has T steps y is a view of x.
+template <Scalar T>
+Var<T> pad_packed_sequence(const Operand<T>& x, double padding, std::int64_t steps, const Ids& layout, Where where = Where::current()) {
+  return Var<T>(detail::pad_packed_sequence(x, padding, steps, layout, where));
 }
 
 /// y = x with its axes in the given order;  dx = dy with them put back
@@ -742,6 +796,14 @@ Var<T> var(const Operand<T>& x, const Axes& axes = {}, bool unbiased = true, boo
 template <Scalar T>
 Var<T> where(const Operand<T>& condition, const Operand<T>& a, const Operand<T>& b, Where where = Where::current()) {
   return Var<T>(detail::where(condition, a, b, where));
+}
+
+/// y = previous with probability p, else x, for each element;  dprevious = dy where it was taken, dx = dy elsewhere
+/// Shapes: x and previous of one shape; y as x
+/// For training (Krueger et al., ICLR 2017); when evaluating, take the mean p previous + (1 - p) x instead.
+template <Scalar T>
+Var<T> zoneout(const Operand<T>& x, const Operand<T>& previous, double p, Where where = Where::current()) {
+  return Var<T>(detail::zoneout(x, previous, p, where));
 }
 
 }  // namespace unspool

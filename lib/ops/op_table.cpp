@@ -12,6 +12,7 @@ constexpr const OpRule* table[] = {
     &add_scalar_rule,
     &argmax_rule,
     &binary_cross_entropy_with_logits_rule,
+    &block_rule,
     &broadcast_to_rule,
     &clamp_rule,
     &concat_rule,
@@ -35,6 +36,7 @@ constexpr const OpRule* table[] = {
     &layer_norm_rule,
     &leaky_relu_rule,
     &linear_rule,
+    &locked_dropout_rule,
     &log_rule,
     &log1p_rule,
     &log_softmax_rule,
@@ -54,6 +56,9 @@ constexpr const OpRule* table[] = {
     &norm_rule,
     &one_hot_rule,
     &outer_rule,
+    &pack_padded_sequence_rule,
+    &packed_sequence_rule,
+    &pad_packed_sequence_rule,
     &permute_rule,
     &pow_rule,
     &pow_scalar_rule,
@@ -78,6 +83,7 @@ constexpr const OpRule* table[] = {
     &transpose_rule,
     &var_rule,
     &where_rule,
+    &zoneout_rule,
 };
 
 }  // namespace
