@@ -10,6 +10,7 @@
 #include <string>
 
 #include "unspool/parameter.hpp"
+#include "unspool/state.hpp"
 
 namespace unspool {
 
@@ -78,6 +79,11 @@ class Cell {
   std::int64_t hidden() const noexcept { return hidden_; }
   const std::string& name() const noexcept { return name_; }
 
+  /// Extent of a state's Var number `part` but the batch's.
+  std::int64_t state_width(std::int64_t part) const noexcept {
+    (void)part;
+    return hidden_;
+  }
   /// x W_ih^T + b_ih for x [..., I]: what step() takes, for all steps at once where x is known for all.
   Var<T> project(const Operand<T>& x, Where where = Where::current()) const;
 
@@ -107,6 +113,10 @@ class RNNCell : public Cell<T> {
   State zero_state(Tape<T>& tape, std::int64_t batch, Where where = Where::current()) const {
     return tape.zeros({batch, this->hidden()}, where);
   }
+  /// The same on x's tape.
+  State zero_state(const Var<T>& x, std::int64_t batch, Where where = Where::current()) const {
+    return new_zeros(x, {batch, this->hidden()}, where);
+  }
 
  private:
   Nonlinearity nonlinearity_;
@@ -130,6 +140,11 @@ class LSTMCell : public Cell<T> {
   State zero_state(Tape<T>& tape, std::int64_t batch, Where where = Where::current()) const {
     return {tape.zeros({batch, this->hidden()}, where), tape.zeros({batch, this->hidden()}, where)};
   }
+  /// The same on x's tape.
+  State zero_state(const Var<T>& x, std::int64_t batch, Where where = Where::current()) const {
+    const Var<T> zeros = new_zeros(x, {batch, this->hidden()}, where);
+    return {zeros, zeros};
+  }
 
  private:
   bool fused_;
@@ -148,8 +163,14 @@ class GRUCell : public Cell<T> {
   State operator()(const Var<T>& x, const State& h, Where where = Where::current()) const;
   /// The same from an input that project() has been applied to, [B,3H].
   State step(const Var<T>& projected, const State& h, Where where = Where::current()) const;
+  /// The same with another h, such as one with dropout, in the recurrent product alone.
+  State step(const Var<T>& projected, const State& h, const Var<T>& recurrent, Where where = Where::current()) const;
   State zero_state(Tape<T>& tape, std::int64_t batch, Where where = Where::current()) const {
     return tape.zeros({batch, this->hidden()}, where);
+  }
+  /// The same on x's tape.
+  State zero_state(const Var<T>& x, std::int64_t batch, Where where = Where::current()) const {
+    return new_zeros(x, {batch, this->hidden()}, where);
   }
 
  private:

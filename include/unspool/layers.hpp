@@ -9,6 +9,7 @@
 
 #include "unspool/cells.hpp"
 #include "unspool/ids.hpp"
+#include "unspool/recurrent.hpp"
 
 namespace unspool {
 
@@ -28,6 +29,10 @@ class Linear {
   Linear(ParameterSet<T>& params, std::string name, const LinearOptions& options);
   /// x [..., in] -> [..., out].
   Var<T> operator()(const Var<T>& x, Where where = Where::current()) const;
+  /// The same for every step of every row.
+  Sequence<T> operator()(const Sequence<T>& xs, Where where = Where::current()) const {
+    return xs.with((*this)(xs.packed(), where));
+  }
 
  private:
   std::string name_;
@@ -51,6 +56,9 @@ class Embedding {
   Var<T> operator()(Tape<T>& tape, const Ids& ids, Where where = Where::current()) const;
   /// The same for ids laid out in a shape, such as [T,B]: shape followed by width.
   Var<T> operator()(Tape<T>& tape, const Ids& ids, const Shape& shape, Where where = Where::current()) const;
+  /// The same for ids of ragged sequences, padded to [T,B] row-major: those beyond a row's end are not looked at. Throws
+  /// shape_mismatch for a number of ids that is not T times the number of lengths.
+  Sequence<T> sequence(Tape<T>& tape, const Ids& ids, const Ids& lengths, Where where = Where::current()) const;
 
  private:
   std::string name_;
@@ -60,9 +68,14 @@ class Embedding {
 struct RNNOptions {
   std::int64_t input = 0;
   std::int64_t hidden = 0;
-  int layers = 1;
   Nonlinearity nonlinearity = Nonlinearity::tanh;
-  double dropout = 0;  ///< probability, on the outputs of every layer but the last, while training
+  int layers = 1;
+  bool bidirectional = false;  ///< these as in StackOptions
+  bool residual = false;
+  double dropout = 0;
+  bool variational = false;
+  double recurrent_dropout = 0;
+  double zoneout = 0;
   CellInit init = {};
   bool fused = true;
 };
@@ -71,7 +84,13 @@ struct LSTMOptions {
   std::int64_t input = 0;
   std::int64_t hidden = 0;
   int layers = 1;
+  bool bidirectional = false;  ///< these as in StackOptions
+  bool residual = false;
   double dropout = 0;
+  bool variational = false;
+  double recurrent_dropout = 0;
+  double zoneout = 0;
+  double zoneout_cell = 0;
   double forget_bias = 0;  ///< see forget_gate_bias()
   CellInit init = {};
   bool fused = true;
@@ -81,60 +100,23 @@ struct GRUOptions {
   std::int64_t input = 0;
   std::int64_t hidden = 0;
   int layers = 1;
+  bool bidirectional = false;  ///< these as in StackOptions
+  bool residual = false;
   double dropout = 0;
+  bool variational = false;
+  double recurrent_dropout = 0;
+  double zoneout = 0;
   CellInit init = {};
   bool fused = true;
 };
 
-/// What a recurrent layer returns: every step's output [T,B,H] and the state after the last step, [layers,B,H].
-template <Scalar T, class State>
-struct SequenceOutput {
-  Var<T> outputs;
-  State state;
-};
-
-/// What RNN, LSTM and GRU share: cells stacked in layers and run over time. Input projections are made for all steps in
-/// one product. Nodes are in the scope "name/l0", and those of a step carry its number.
-template <Scalar T, class CellType>
-class Recurrent {
- public:
-  using State = typename CellType::State;
-
-  /// x [T,B,I] from zero states. Throws empty_sequence for T = 0, shape_mismatch.
-  SequenceOutput<T, State> operator()(const Var<T>& x, Where where = Where::current()) const {
-    return run(x, nullptr, where);
-  }
-  /// x [T,B,I] from given states [layers,B,H].
-  SequenceOutput<T, State> operator()(const Var<T>& x, const State& initial, Where where = Where::current()) const {
-    return run(x, &initial, where);
-  }
-
-  /// Turns dropout on (the default) or off.
-  void set_training(bool training) noexcept { training_ = training; }
-  bool training() const noexcept { return training_; }
-  /// The layers' cells, for loops of your own.
-  const std::vector<CellType>& cells() const noexcept { return cells_; }
-
- protected:
-  template <class LayerOptions, class CellOptions>
-  Recurrent(ParameterSet<T>& params, std::string name, const char* op, const LayerOptions& options, CellOptions cell);
-
- private:
-  SequenceOutput<T, State> run(const Var<T>& x, const State* initial, Where where) const;
-
-  std::string name_;
-  const char* op_;
-  std::vector<CellType> cells_;
-  std::vector<std::string> scopes_;  // "l0", "l1", ...
-  double dropout_;
-  bool training_ = true;
-};
-
-/// RNNCell over time: "name.weight_ih_l0", "name.weight_hh_l0", "name.bias_ih_l0", "name.bias_hh_l0", "..._l1", ...
+/// RNNCell over time: "name.weight_ih_l0", "name.weight_hh_l0", "name.bias_ih_l0", "name.bias_hh_l0", then the same with
+/// "_l0_reverse" where it is bidirectional, then "_l1", ...
 template <Scalar T = float>
 class RNN : public Recurrent<T, RNNCell<T>> {
  public:
-  /// Throws bad_argument unless input, hidden and layers are above 0 and dropout is in 0..1, duplicate_name.
+  /// Throws bad_argument unless input, hidden and layers are above 0 and probabilities are in 0..1,
+  /// duplicate_name.
   RNN(ParameterSet<T>& params, std::string name, const RNNOptions& options);
 };
 

@@ -3,14 +3,14 @@
 // math:  y = x * m / (1 - p), m = 0 with probability p, else 1, for each element;  dx = dy * m / (1 - p)
 // note:  For training: record nothing when evaluating. Each call draws another mask; the tape's seed and the order
 //        of the calls decide them.
-#include "ops/mask.hpp"
+#include "ops/random_mask.hpp"
 
 namespace unspool {
 namespace {
 
 // Calls write(i, the kept and scaled from[i] or 0) for every element. A NaN that is dropped has no influence.
 template <class T, class Write>
-void apply(const Mask& mask, std::int64_t n, const T* from, Write write) {
+void apply(const RandomMask& mask, std::int64_t n, const T* from, Write write) {
   const T scale = static_cast<T>(mask.scale());
   mask.each(0, n, [&](std::int64_t i, bool dropped) { write(i, dropped ? T{0} : from[i] * scale); });
 }
@@ -23,7 +23,7 @@ struct Dropout {
   template <class T>
   static void forward(const ForwardArgs<T>& a) {
     T* y = a.y().data;
-    apply(Mask(a), a.y().size, a.x(0).data, [y](std::int64_t i, T v) { y[i] = v; });
+    apply(RandomMask(a), a.y().size, a.x(0).data, [y](std::int64_t i, T v) { y[i] = v; });
   }
   template <class T>
   static void backward(const BackwardArgs<T>& a) {
@@ -32,9 +32,9 @@ struct Dropout {
     if (dx == nullptr) return;
     const auto dy = a.dy();
     if (first)
-      apply(Mask(a), dy.size, dy.data, [dx](std::int64_t i, T v) { dx[i] = v; });
+      apply(RandomMask(a), dy.size, dy.data, [dx](std::int64_t i, T v) { dx[i] = v; });
     else
-      apply(Mask(a), dy.size, dy.data, [dx](std::int64_t i, T v) { dx[i] += v; });
+      apply(RandomMask(a), dy.size, dy.data, [dx](std::int64_t i, T v) { dx[i] += v; });
   }
 };
 

@@ -4,7 +4,7 @@
 //        dx_i = dy_i * m(rows_i) / (1 - p)
 // note:  For training. Rows of one id share one mask: with the row of the batch as id, all steps of a sequence do
 //        (Gal and Ghahramani, NeurIPS 2016). Ids must not be negative.
-#include "ops/mask.hpp"
+#include "ops/random_mask.hpp"
 
 namespace unspool {
 namespace {
@@ -12,7 +12,7 @@ namespace {
 constexpr int first_row = 3;  // attribute words before the ids
 
 template <class T, class Write>
-void apply(const Mask& mask, std::span<const std::int64_t> rows, std::int64_t width, const T* from, Write write) {
+void apply(const RandomMask& mask, std::span<const std::int64_t> rows, std::int64_t width, const T* from, Write write) {
   const T scale = static_cast<T>(mask.scale());
   for (std::size_t r = 0; r < rows.size(); ++r) {
     const std::int64_t at = static_cast<std::int64_t>(r) * width;
@@ -38,7 +38,7 @@ struct LockedDropout {
     T* const y = a.y().data;
     const auto rows = a.list(first_row);
     if (a.y().size == 0) return;
-    apply(Mask(a), rows, a.y().size / a.y().extent(0), a.x(0).data, [y](std::int64_t i, T v) { y[i] = v; });
+    apply(RandomMask(a), rows, a.y().size / a.y().extent(0), a.x(0).data, [y](std::int64_t i, T v) { y[i] = v; });
   }
   template <class T>
   static void backward(const BackwardArgs<T>& a) {
@@ -49,9 +49,9 @@ struct LockedDropout {
     const auto rows = a.list(first_row);
     const std::int64_t width = dy.size / dy.extent(0);
     if (first)
-      apply(Mask(a), rows, width, dy.data, [dx](std::int64_t i, T v) { dx[i] = v; });
+      apply(RandomMask(a), rows, width, dy.data, [dx](std::int64_t i, T v) { dx[i] = v; });
     else
-      apply(Mask(a), rows, width, dy.data, [dx](std::int64_t i, T v) { dx[i] += v; });
+      apply(RandomMask(a), rows, width, dy.data, [dx](std::int64_t i, T v) { dx[i] += v; });
   }
 };
 

@@ -3,7 +3,7 @@
 // math:  y = previous with probability p, else x, for each element;  dprevious = dy where it was taken, dx = dy
 //        elsewhere
 // note:  For training (Krueger et al., ICLR 2017); when evaluating, take the mean p previous + (1 - p) x instead.
-#include "ops/mask.hpp"
+#include "ops/random_mask.hpp"
 
 namespace unspool {
 namespace {
@@ -18,7 +18,7 @@ struct Zoneout {
   static void forward(const ForwardArgs<T>& a) {
     const T *const x = a.x(0).data, *const previous = a.x(1).data;
     T* const y = a.y().data;
-    Mask(a).each(0, a.y().size, [&](std::int64_t i, bool kept) { y[i] = kept ? previous[i] : x[i]; });
+    RandomMask(a).each(0, a.y().size, [&](std::int64_t i, bool kept) { y[i] = kept ? previous[i] : x[i]; });
   }
   template <class T>
   static void backward(const BackwardArgs<T>& a) {
@@ -27,7 +27,7 @@ struct Zoneout {
       T* const dx = a.dx(operand).touch(first);
       if (dx == nullptr) continue;
       const View<const T> dy = a.dy();
-      Mask(a).each(0, dy.size, [&](std::int64_t i, bool kept) {
+      RandomMask(a).each(0, dy.size, [&](std::int64_t i, bool kept) {
         const T share = kept == (operand == 1) ? dy[i] : T{0};
         dx[i] = first ? share : dx[i] + share;
       });

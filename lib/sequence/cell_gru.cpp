@@ -1,4 +1,3 @@
-#include "sequence/labels.hpp"
 #include "unspool/cells.hpp"
 #include "unspool/ops.hpp"
 
@@ -19,12 +18,18 @@ template <Scalar T>
 Var<T> GRUCell<T>::step(const Var<T>& projected, const State& h, Where where) const {
   const detail::CellWeights<T>& w = this->weights_;
   if (fused_) return gru_cell(projected, h, *w.weight_hh, *w.bias_hh, where);
-  const Var<T> recurrent = linear(h, *w.weight_hh, *w.bias_hh, where);
+  return step(projected, h, h, where);
+}
+
+template <Scalar T>
+Var<T> GRUCell<T>::step(const Var<T>& projected, const State& h, const Var<T>& recurrent, Where where) const {
+  const detail::CellWeights<T>& w = this->weights_;
+  const Var<T> product = linear(recurrent, *w.weight_hh, *w.bias_hh, where);
   const std::int64_t H = this->hidden_;
   const auto block = [&](const Var<T>& gates, std::int64_t k) { return slice(gates, -1, k * H, (k + 1) * H, where); };
-  const Var<T> r = sigmoid(add(block(projected, 0), block(recurrent, 0), where), where);
-  const Var<T> z = sigmoid(add(block(projected, 1), block(recurrent, 1), where), where);
-  const Var<T> n = tanh(add(block(projected, 2), mul(r, block(recurrent, 2), where), where), where);
+  const Var<T> r = sigmoid(add(block(projected, 0), block(product, 0), where), where);
+  const Var<T> z = sigmoid(add(block(projected, 1), block(product, 1), where), where);
+  const Var<T> n = tanh(add(block(projected, 2), mul(r, block(product, 2), where), where), where);
   return add(mul(rsub_scalar(z, 1, where), n, where), mul(z, h, where), where);
 }
 

@@ -1,5 +1,4 @@
 #include "base/check.hpp"
-#include "sequence/labels.hpp"
 #include "unspool/cells.hpp"
 #include "unspool/ops.hpp"
 

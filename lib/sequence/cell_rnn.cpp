@@ -1,4 +1,3 @@
-#include "sequence/labels.hpp"
 #include "unspool/cells.hpp"
 #include "unspool/ops.hpp"
 

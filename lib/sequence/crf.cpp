@@ -4,8 +4,9 @@
 #include <cmath>
 #include <limits>
 
-#include "sequence/labels.hpp"
+#include "base/check.hpp"
 #include "unspool/ops.hpp"
+#include "unspool/recording.hpp"
 
 namespace unspool {
 namespace {

@@ -1,6 +1,6 @@
 #include <cmath>
 
-#include "sequence/labels.hpp"
+#include "base/check.hpp"
 #include "unspool/layers.hpp"
 #include "unspool/ops.hpp"
 

@@ -73,6 +73,7 @@ class TapeCore {
   /// A number for each random op in recording order: with the seed it addresses the op's draws.
   std::uint64_t next_draw() { return draws_++; }
   Deferred& deferred() { return deferred_; }
+  GradientPool& pool() { return pool_; }
 
   /// Bytes of a node's value rounded to where its saved values begin.
   std::int64_t saved_offset(const Node& node) const { return round_up(node.size() * bytes_each(), 64); }

@@ -74,6 +74,37 @@ def recurrent(cell, layers, initial, fused, steps=5, batch=3, width=4, hidden=6)
     return case
 
 
+def ragged(cell, layers, bidirectional, lengths, initial=True, fused=True, steps=7, width=4, hidden=6, packed=False):
+    """Lengths unsorted through pack_padded_sequence; PyTorch takes no row without steps, so none has."""
+    batch, directions = len(lengths), 1 + bidirectional
+    name = (f"ragged_{cell}_{layers}_layer{'s' * (layers > 1)}{'_bidirectional' * bidirectional}{'_initial_state' * initial}"
+            f"{'_fused' if fused else '_composed'}{'_packed' * packed}_{'-'.join(map(str, lengths))}")
+    case = Case(name, "recurrent", cell=cell, layers=layers, input=width, hidden=hidden, fused=int(fused), bidirectional=int(bidirectional))
+    make = {"tanh": nn.RNN, "relu": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}[cell]
+    module = make(width, hidden, layers, bidirectional=bidirectional, **({"nonlinearity": cell} if make is nn.RNN else {}))
+    x = case.random("x", steps, batch, width)
+    sequence = nn.utils.rnn.pack_padded_sequence(x, torch.tensor(lengths), enforce_sorted=False)
+    leaves = {"x": x}
+    if packed:
+        case.ids |= {"batch_sizes": sequence.batch_sizes.tolist(), "sorted_indices": sequence.sorted_indices.tolist()}
+        case.tensors["x"] = sequence.data.detach().clone()
+        leaves["x"] = sequence.data.detach().clone().requires_grad_()
+        sequence = nn.utils.rnn.PackedSequence(leaves["x"], sequence.batch_sizes, sequence.sorted_indices, sequence.unsorted_indices)
+    else:
+        case.ids["lengths"] = lengths
+    states = ["h0", "c0"] if cell == "lstm" else ["h0"]
+    if initial:
+        leaves |= {s: case.random(s, layers * directions, batch, hidden) for s in states}
+    given = tuple(leaves[s] for s in states) if initial else None
+    y, last = module(sequence, given if given is None or cell == "lstm" else given[0])
+    for parameter_name, p in module.named_parameters():
+        case.tensors["rnn." + parameter_name] = p
+        leaves["rnn." + parameter_name] = p
+    y = y.data if packed else nn.utils.rnn.pad_packed_sequence(y, total_length=steps)[0]
+    case.backward({"y": y, **dict(zip("hc", last if cell == "lstm" else [last]))}, leaves)
+    return case
+
+
 def cross_entropy(reduction, weighted, smoothing, ignoring):
     name = f"cross_entropy_{reduction}{'_weighted' * weighted}{'_smoothed' * (smoothing > 0)}{'_ignoring' * ignoring}"
     case = Case(name, "cross_entropy", reduction=reduction, label_smoothing=smoothing)
@@ -196,6 +227,13 @@ def all_cases():
     for cell in ["tanh", "lstm", "gru"]:
         yield recurrent(cell, 2, True, True, steps=40, batch=1, width=3, hidden=33)
         yield recurrent(cell, 1, False, True, steps=1, batch=8, width=1, hidden=1)
+    for cell, layers, both, fused in itertools.product(["tanh", "relu", "lstm", "gru"], [1, 2], [False, True], [True, False]):
+        yield ragged(cell, layers, both, [3, 7, 1, 5, 3], fused=fused)
+    for cell, lengths in itertools.product(["tanh", "lstm", "gru"], [[7, 7, 7], [4, 4], [1], [1, 1, 7], [6, 5, 4, 3, 2, 1], [2, 7, 2, 7, 2]]):
+        yield ragged(cell, 2, True, lengths, initial=False)
+        yield ragged(cell, 2, True, lengths, packed=True)
+    for cell in ["tanh", "lstm", "gru"]:
+        yield ragged(cell, 3, True, [40, 3, 17, 40, 28, 1, 9], steps=40, width=5, hidden=33)
     for reduction, weighted, smoothing, ignoring in itertools.product(["mean", "sum", "none"], [False, True], [0.0, 0.1], [False, True]):
         yield cross_entropy(reduction, weighted, smoothing, ignoring)
     for reduction, blank in itertools.product(["mean", "sum", "none"], [0, 5]):

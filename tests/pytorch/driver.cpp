@@ -28,28 +28,40 @@ Var weighted(us::Tape<double>& tape, const Case& c, const std::string& name, con
   return sum(y * tape.input(c.tensor("weight_of_" + name)));
 }
 
+// The case's input as it came: with lengths, packed, or every row as long as the tensor.
+us::Sequence<double> sequence_of(const Case& c, const Var& x) {
+  if (c.ids.contains("batch_sizes"))
+    return us::Sequence<double>::from_packed(x, c.ids.at("batch_sizes"), c.ids.at("sorted_indices"));
+  return c.ids.contains("lengths") ? us::Sequence(x, c.ids.at("lengths")) : us::Sequence(x);
+}
+
 template <class Layer, class Options>
 void run_layer(const Case& c, Options options) {
   us::ParameterSet<double> params;
   options.input = c.integer("input");
   options.hidden = c.integer("hidden");
   options.layers = static_cast<int>(c.integer("layers"));
+  options.bidirectional = c.flag("bidirectional");
   options.fused = c.flag("fused");
   const Layer layer(params, "rnn", options);
   for (us::Parameter<double>& p : params) set_parameter(p, c.tensor(p.name()));
   us::Tape<double> tape;
   const Var x = tape.variable(c.tensor("x"));
+  const us::Sequence<double> xs = sequence_of(c, x);
   std::vector<std::pair<std::string, Var>> leaves{{"x", x}}, results;
   const auto leaf = [&](const char* name) {
     leaves.emplace_back(name, tape.variable(c.tensor(name)));
     return leaves.back().second;
   };
+  const auto outputs = [&](const us::Sequence<double>& ys) {
+    return c.ids.contains("batch_sizes") ? ys.packed() : ys.padded();
+  };
   if constexpr (requires(const typename Layer::State& s) { s.c; }) {
-    const auto [ys, state] = c.has("h0") ? layer(x, {leaf("h0"), leaf("c0")}) : layer(x);
-    results = {{"y", ys}, {"h", state.h}, {"c", state.c}};
+    const auto [ys, state] = c.has("h0") ? layer(xs, {leaf("h0"), leaf("c0")}) : layer(xs);
+    results = {{"y", outputs(ys)}, {"h", state.h}, {"c", state.c}};
   } else {
-    const auto [ys, state] = c.has("h0") ? layer(x, leaf("h0")) : layer(x);
-    results = {{"y", ys}, {"h", state}};
+    const auto [ys, state] = c.has("h0") ? layer(xs, leaf("h0")) : layer(xs);
+    results = {{"y", outputs(ys)}, {"h", state}};
   }
   Var loss = tape.scalar(0);
   for (const auto& [name, value] : results) {

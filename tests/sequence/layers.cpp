@@ -199,12 +199,11 @@ TEST_CASE("linear and embedding layers compute what their ops do") {
   UNSPOOL_CHECK_ERROR(table(tape, {3}), index_out_of_range, "3");
 }
 
-TEST_CASE("an empty sequence, a wrong width, a wrong state and bad options are typed errors") {
+TEST_CASE("a wrong width, a wrong state and bad options are typed errors") {
   us::ParameterSet<double> params;
   const us::LSTM lstm(params, "l", {.input = 2, .hidden = 3, .layers = 2});
   us::Tape<double> tape;
   const us::Var x = tape.zeros({4, 1, 2}), state = tape.zeros({2, 1, 3});
-  UNSPOOL_CHECK_ERROR(lstm(tape.zeros({0, 1, 2})), empty_sequence, "LSTM: needs at least one step; given [0,1,2]");
   UNSPOOL_CHECK_ERROR(lstm(tape.zeros({4, 1, 3})), shape_mismatch,
                       "LSTM: x must be [T,B,2], time first; given [4,1,3]");
   UNSPOOL_CHECK_ERROR(lstm(tape.zeros({4, 2})), shape_mismatch, "given [4,2]");
@@ -217,6 +216,19 @@ TEST_CASE("an empty sequence, a wrong width, a wrong state and bad options are t
                       "RNN: dropout must be in 0..1");
   UNSPOOL_CHECK_ERROR((us::Linear(params, "n", {.input = 2})), bad_argument, "Linear: input and output");
   UNSPOOL_CHECK_ERROR((us::Embedding(params, "e", {.width = 2})), bad_argument, "Embedding: count and width");
+}
+
+TEST_CASE("a sequence of no steps has no outputs and leaves the state as it was") {
+  us::ParameterSet<double> params;
+  const us::LSTM lstm(params, "l", {.input = 2, .hidden = 3, .layers = 2, .bidirectional = true});
+  us::Tape<double> tape;
+  const us::Var h = tape.input(random_tensor({4, 2, 3}, 1)), c = tape.input(random_tensor({4, 2, 3}, 2));
+  const auto [ys, last] = lstm(tape.zeros({0, 2, 2}), {h, c});
+  CHECK(ys.shape() == us::Shape{0, 2, 6});
+  CHECK(difference(last.h.values(), h.values(), us::test::exact) == "");
+  CHECK(difference(last.c.values(), c.values(), us::test::exact) == "");
+  tape.backward(sum(ys) + sum(last.c));
+  for (const double g : all_gradients(params)) CHECK(g == 0);
 }
 
 TEST_CASE("a batch of no rows passes through") {

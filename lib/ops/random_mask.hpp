@@ -10,9 +10,9 @@
 namespace unspool {
 
 /// True with probability p for each position; attributes p, seed and draw are words 0, 1 and 2 of the call.
-class Mask {
+class RandomMask {
  public:
-  explicit Mask(const detail::ArgsBase& a)
+  explicit RandomMask(const detail::ArgsBase& a)
       : seed_(static_cast<std::uint64_t>(a.integer(1))),
         draw_(static_cast<std::uint64_t>(a.integer(2))),
         threshold_(static_cast<std::uint64_t>(std::llround(a.real(0) * 0x1p32))),

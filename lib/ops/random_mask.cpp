@@ -1,4 +1,4 @@
-#include "ops/mask.hpp"
+#include "ops/random_mask.hpp"
 
 #include "tape/tape_core.hpp"
 

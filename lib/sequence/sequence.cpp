@@ -1,0 +1,165 @@
+#include "unspool/sequence.hpp"
+
+#include <algorithm>
+
+#include "base/check.hpp"
+#include "unspool/ops.hpp"
+
+namespace unspool {
+namespace {
+
+constexpr const char* name = "Sequence";
+
+/// What the packing ops take: the lengths, then the rows by decreasing length.
+using Layout = detail::Scratch<std::int64_t>;
+
+// Rows of equal length stay in order.
+void sort_rows(Layout& layout) {
+  const auto batch = static_cast<std::int64_t>(layout.size() / 2);
+  std::int64_t* const order = layout.begin() + batch;
+  for (std::int64_t i = 0; i < batch; ++i) order[i] = i;
+  std::sort(order, order + batch,
+            [&](std::int64_t a, std::int64_t b) { return layout[a] != layout[b] ? layout[a] > layout[b] : a < b; });
+}
+
+void set_lengths(Layout& layout, const Ids& lengths) {
+  for (std::int64_t b = 0; b < lengths.size(); ++b) layout[b] = lengths[b];
+  sort_rows(layout);
+}
+
+void set_batch_sizes(Layout& layout, const Ids& batch_sizes, const Ids& sorted_indices) {
+  const auto batch = static_cast<std::int64_t>(layout.size() / 2);
+  std::int64_t* const order = layout.begin() + batch;
+  for (std::int64_t i = 0; i < batch; ++i) {
+    order[i] = sorted_indices.size() == 0 ? i : sorted_indices[i];
+    detail::require(order[i] >= 0 && order[i] < batch, ErrorCode::index_out_of_range, name,
+                    "sorted_indices must be in 0..{}; entry {} is {}", batch - 1, i, order[i]);
+  }
+  std::int64_t ended = batch;  // packed rows from here on have their lengths
+  for (std::int64_t t = 0; t < batch_sizes.size(); ++t) {
+    const std::int64_t size = batch_sizes[t];
+    detail::require(size >= 0 && size <= ended, ErrorCode::bad_argument, name,
+                    "batch_sizes must not be negative, not grow, and be at most the number of rows, {}; that of step "
+                    "{} is {}",
+                    batch, t, size);
+    while (ended > size) layout[order[--ended]] = t;
+  }
+  while (ended > 0) layout[order[--ended]] = batch_sizes.size();
+}
+
+}  // namespace
+
+template <Scalar T>
+Sequence<T>::Sequence(Located<T> x) {
+  detail::TapeCore& tape = detail::tape_of(x.operand, name);
+  const Shape shape = detail::shape_of(x.operand);
+  const std::int64_t steps = shape.rank() < 2 ? 0 : shape[0], batch = shape.rank() < 2 ? 0 : shape[1];
+  Layout layout(tape, 2 * batch);
+  for (std::int64_t b = 0; b < batch; ++b) layout[b] = steps, layout[batch + b] = b;
+  data_ = pack_padded_sequence(x.operand, steps, Ids(layout), x.where);
+  layout_ = data_;
+}
+
+template <Scalar T>
+Sequence<T>::Sequence(const Var<T>& x, const Ids& lengths, Where where) {
+  Layout layout(detail::tape_of(x, name), 2 * lengths.size());
+  set_lengths(layout, lengths);
+  const Shape shape = x.shape();
+  data_ = pack_padded_sequence(x, shape.rank() == 0 ? 0 : shape[0], Ids(layout), where);
+  layout_ = data_;
+}
+
+template <Scalar T>
+Sequence<T> Sequence<T>::from_packed(const Var<T>& data, const Ids& batch_sizes, const Ids& sorted_indices,
+                                     Where where) {
+  const std::int64_t first = batch_sizes.size() == 0 ? 0 : batch_sizes[0];
+  const std::int64_t batch = sorted_indices.size() == 0 ? std::max<std::int64_t>(first, 0) : sorted_indices.size();
+  detail::require(batch <= std::max(data.shape().rank() == 0 ? 0 : data.shape()[0], sorted_indices.size()),
+                  ErrorCode::shape_mismatch, name,
+                  "batch_sizes must add up to the rows of the data {}; the first is {}", data.shape().to_string(),
+                  first);
+  Layout layout(detail::tape_of(data, name), 2 * batch);
+  set_batch_sizes(layout, batch_sizes, sorted_indices);
+  const Var<T> packed = packed_sequence(data, batch_sizes.size(), Ids(layout), where);
+  return made(packed, packed);
+}
+
+template <Scalar T>
+Sequence<T> Sequence<T>::from_lengths(const Var<T>& data, std::int64_t steps, const Ids& lengths, Where where) {
+  Layout layout(detail::tape_of(data, name), 2 * lengths.size());
+  set_lengths(layout, lengths);
+  const Var<T> packed = packed_sequence(data, steps, Ids(layout), where);
+  return made(packed, packed);
+}
+
+template <Scalar T>
+std::vector<std::int64_t> Sequence<T>::batch_sizes() const {
+  const auto lengths = this->lengths(), order = sorted_indices();
+  std::vector<std::int64_t> sizes;
+  if (order.empty()) return sizes;
+  sizes.resize(static_cast<std::size_t>(lengths[static_cast<std::size_t>(order.front())]));
+  for (const std::int64_t length : lengths)
+    for (std::int64_t t = 0; t < length; ++t) ++sizes[static_cast<std::size_t>(t)];
+  return sizes;
+}
+
+template <Scalar T>
+Var<T> Sequence<T>::padded(double padding, Where where) const {
+  return pad_packed_sequence(data_, padding, steps(), Ids(layout().subspan(1)), where);
+}
+
+template <Scalar T>
+Sequence<T> Sequence<T>::with(const Var<T>& data) const {
+  const Shape given = data.shape();
+  detail::require(given.rank() >= 1 && given[0] == total(), ErrorCode::shape_mismatch, name,
+                  "needs a row for each of its {} steps; given {}", total(), given);
+  return made(data, layout_);
+}
+
+template <Scalar T>
+std::vector<std::int64_t> Sequence<T>::pack(const Ids& padded) const {
+  std::vector<std::int64_t> packed(static_cast<std::size_t>(total()));
+  detail::pack_ids(lengths(), sorted_indices(), steps(), padded, packed);
+  return packed;
+}
+
+template <Scalar T>
+Sequence<T> concat(const Sequence<T>& a, const Sequence<T>& b, Where where) {
+  detail::require(
+      std::ranges::equal(a.lengths(), b.lengths()) && std::ranges::equal(a.sorted_indices(), b.sorted_indices()),
+      ErrorCode::shape_mismatch, "concat", "both sequences must have the same lengths in the same order");
+  return a.with(concat({a.packed(), b.packed()}, -1, where));
+}
+
+template <Scalar T>
+Var<T> cross_entropy(const Sequence<T>& logits, const Ids& targets, CrossEntropyOptions options, Where where) {
+  detail::Scratch<std::int64_t> packed(detail::tape_of(logits.packed(), "cross_entropy"), logits.total());
+  detail::pack_ids(logits.lengths(), logits.sorted_indices(), logits.steps(), targets, {packed.begin(), packed.size()});
+  return cross_entropy(logits.packed(), Ids(packed), options, where);
+}
+
+template class Sequence<float>;
+template class Sequence<double>;
+template Sequence<float> concat(const Sequence<float>&, const Sequence<float>&, Where);
+template Sequence<double> concat(const Sequence<double>&, const Sequence<double>&, Where);
+template Var<float> cross_entropy(const Sequence<float>&, const Ids&, CrossEntropyOptions, Where);
+template Var<double> cross_entropy(const Sequence<double>&, const Ids&, CrossEntropyOptions, Where);
+
+namespace detail {
+
+void pack_ids(std::span<const std::int64_t> lengths, std::span<const std::int64_t> order, std::int64_t steps,
+              const Ids& padded, std::span<std::int64_t> packed) {
+  const auto batch = static_cast<std::int64_t>(lengths.size());
+  require(padded.size() == steps * batch, ErrorCode::shape_mismatch, name,
+          "needs a number for every step and row, padding included, [{},{}]; given {}", steps, batch, padded.size());
+  std::size_t to = 0;
+  for (std::int64_t t = 0; to < packed.size(); ++t)
+    for (const std::int64_t row : order) {
+      if (lengths[static_cast<std::size_t>(row)] <= t) break;
+      packed[to++] = padded[t * batch + row];
+    }
+}
+
+}  // namespace detail
+
+}  // namespace unspool

@@ -1,0 +1,40 @@
+#include "unspool/recording.hpp"
+
+#include "base/check.hpp"
+#include "tape/tape_core.hpp"
+
+namespace unspool::detail {
+
+std::span<const std::int64_t> attributes_of(const Handle& x) {
+  TapeCore& tape = tape_of(x, "attributes");
+  const Node& node = tape.node(tape.resolve(x, "attributes", {}));
+  return {node.attrs, static_cast<std::size_t>(node.attr_count())};
+}
+
+TapeCore& tape_of(const Handle& x, const char* op) {
+  require(x.tape() != nullptr, ErrorCode::stale_handle, op, "the input was never recorded (a default-constructed Var)");
+  return *x.tape();
+}
+
+void check_rows(const Handle& x, std::int64_t rows, const char* what) {
+  TapeCore& tape = tape_of(x, "unroll");
+  const Node& node = tape.node(tape.resolve(x, "unroll", {}));
+  if (node.rank > 0 && node.extents[0] == rows) [[likely]]
+    return;
+  throw Error(ErrorCode::shape_mismatch, "unroll",
+              fmt::format("{} must be [{},...]; given {}", what, rows, node.shape().to_string()),
+              tape.where_text(tape.labels().current(), {}, tape.node_count()));
+}
+
+ScratchBytes::ScratchBytes(TapeCore& tape, std::int64_t bytes) try
+    : tape_(&tape), bytes_(bytes), recording_(tape.recording()), data_(tape.pool().take(bytes)) {
+} catch (const std::bad_alloc&) {
+  fail(ErrorCode::out_of_memory, "scratch", "{} bytes could not be had", bytes);
+}
+
+ScratchBytes::~ScratchBytes() {
+  // A reset since has taken the whole pool back.
+  if (tape_->recording() == recording_) tape_->pool().give_back(data_, bytes_);
+}
+
+}  // namespace unspool::detail
