@@ -4,6 +4,7 @@
 
 #include "safetensors_support.hpp"
 #include "support/error_from.hpp"
+#include "unspool/random.hpp"
 
 namespace us = unspool;
 using namespace us::test;
@@ -122,6 +123,46 @@ TEST_CASE("a vocabulary file that is not one is refused, with the line") {
   CHECK(error_from([] { Vocabulary::load("/nowhere/vocabulary"); }).code() == us::ErrorCode::file_open);
   const Vocabulary v = Vocabulary::build("a");
   CHECK(error_from([&] { v.save("/nowhere/vocabulary"); }).code() == us::ErrorCode::file_write);
+}
+
+TEST_CASE("a damaged vocabulary file is refused or is another vocabulary, never anything else") {
+  const TemporaryFolder folder;
+  const std::string path = folder / "vocabulary";
+  Vocabulary::build("ab \n\xFF\xC3\xA9\\", {.specials = {"<eos>"}}).save(path);
+  const std::string good = us::read_text(path);
+  int refused = 0, read = 0;
+  for (std::uint64_t seed = 0; seed < 1000; ++seed) {
+    us::Random random(us::Seed{seed});
+    std::string bytes = good;
+    for (std::int64_t edits = 1 + random.below(3); edits > 0 && !bytes.empty(); --edits) {
+      const auto at = static_cast<std::size_t>(random.below(static_cast<std::int64_t>(bytes.size())));
+      switch (random.below(4)) {
+        case 0:
+          bytes[at] = static_cast<char>(random.below(256));
+          break;
+        case 1:
+          bytes.erase(at, 1 + static_cast<std::size_t>(random.below(8)));
+          break;
+        case 2:
+          bytes.insert(at, bytes.substr(at / 2, static_cast<std::size_t>(random.below(20))));
+          break;
+        default:
+          bytes.resize(at);
+      }
+    }
+    std::ofstream(path, std::ios::binary) << bytes;
+    try {
+      const Vocabulary v = Vocabulary::load(path);
+      v.save(path);
+      CHECK(Vocabulary::load(path) == v);
+      ++read;
+    } catch (const us::Error& error) {
+      CHECK(error.code() == us::ErrorCode::file_format);
+      ++refused;
+    }
+  }
+  CHECK(refused > 100);
+  CHECK(read > 20);
 }
 
 TEST_CASE("a vocabulary can be given, and refuses options and symbols that cannot be") {

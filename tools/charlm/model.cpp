@@ -1,6 +1,6 @@
 #include "model.hpp"
 
-#include <cmath>
+#include <algorithm>
 
 namespace charlm {
 
@@ -21,36 +21,26 @@ Carried Model::zero_state(std::int64_t batch) const {
   return {us::Tensor<float>(shape), us::Tensor<float>(shape)};
 }
 
-us::Var<> Model::logits(us::Tape<>& tape, us::Ids inputs, std::int64_t window, std::int64_t batch, Carried& state) {
-  const us::Var x = embedding_(tape, inputs, us::Shape{window, batch});
+us::Var<> Model::loss(us::Tape<>& tape, const us::Window& window, Carried& state) {
+  const us::Var x = embedding_(tape, window.inputs, window.shape());
   const auto [ys, last] = lstm_(x, {tape.input(state.h), tape.input(state.c)});
   state = {last.h.tensor(), last.c.tensor()};
-  return head_(ys);
-}
-
-us::Var<> Model::loss(us::Tape<>& tape, us::Ids inputs, us::Ids targets, std::int64_t window, std::int64_t batch,
-                      Carried& state) {
-  return cross_entropy(logits(tape, inputs, window, batch, state), targets);
+  return cross_entropy(head_(ys), window.targets);
 }
 
 std::string Model::sample(const Corpus& corpus, std::int64_t length, double temperature, us::Seed seed) {
+  us::Stream<float> stream([&](us::StreamStep<float>& s) { s.output(head_(s.run(lstm_, s.ids(embedding_, {1})))); });
+  const auto step = [](us::Stream<float>& s, std::int64_t id) {
+    s.ids()[0] = id;
+    s.step();
+    return s.output();
+  };
+  const auto newline = std::find(corpus.bytes_of_id.begin(), corpus.bytes_of_id.end(), '\n');
+  const std::int64_t start = newline == corpus.bytes_of_id.end() ? 0 : newline - corpus.bytes_of_id.begin();
+  us::Sampler sampler({.temperature = temperature}, seed);
   std::string text;
-  us::Random random(seed);
-  us::Tape tape;
-  Carried state = zero_state(1);
-  std::uint8_t id = 0;
-  for (std::size_t i = 0; i < corpus.bytes_of_id.size(); ++i)
-    if (corpus.bytes_of_id[i] == '\n') id = static_cast<std::uint8_t>(i);
-  for (std::int64_t i = 0; i < length; ++i) {
-    tape.reset();
-    const us::Var p = softmax(logits(tape, {id}, 1, 1, state) / temperature, -1);
-    double left = random.uniform();
-    std::size_t drawn = 0;
-    for (; drawn + 1 < p.values().size(); ++drawn)
-      if ((left -= p.values()[drawn]) < 0) break;
-    id = static_cast<std::uint8_t>(drawn);
-    text += static_cast<char>(corpus.bytes_of_id[drawn]);
-  }
+  for (const std::int64_t id : us::generate(stream, step, sampler, {start, us::Stop::after(length), length}).symbols)
+    text += static_cast<char>(corpus.bytes_of_id[static_cast<std::size_t>(id)]);
   return text;
 }
 

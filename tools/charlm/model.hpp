@@ -24,16 +24,13 @@ class Model {
 
   us::ParameterSet<>& parameters() { return parameters_; }
   Carried zero_state(std::int64_t batch) const;
-  /// Mean cross-entropy, in nats per character, of predicting `targets` from `inputs`, both [window, batch] time-major.
-  /// `state` is read as the first step's and replaced by the last one's.
-  us::Var<> loss(us::Tape<>& tape, us::Ids inputs, us::Ids targets, std::int64_t window, std::int64_t batch,
-                 Carried& state);
+  /// Mean cross-entropy, in nats per character, of predicting the window's targets from its inputs. `state` is read as
+  /// the first step's and replaced by the last one's.
+  us::Var<> loss(us::Tape<>& tape, const us::Window& window, Carried& state);
   /// Characters drawn one after another from softmax(logits / temperature), after a line break.
   std::string sample(const Corpus& corpus, std::int64_t length, double temperature, us::Seed seed);
 
  private:
-  us::Var<> logits(us::Tape<>& tape, us::Ids inputs, std::int64_t window, std::int64_t batch, Carried& state);
-
   std::int64_t layers_;
   std::int64_t hidden_;
   us::ParameterSet<> parameters_;

@@ -2,7 +2,6 @@
 
 #include <fmt/core.h>
 
-#include <algorithm>
 #include <array>
 
 namespace charlm {
@@ -10,12 +9,10 @@ namespace {
 
 // One more forward and backward over the first window, on a tape that keeps every node's gradient norm.
 void write_graph_and_gradients(Model& model, const Corpus& corpus, const Options& options, const std::string& folder) {
-  const std::int64_t window = std::min(options.window, static_cast<std::int64_t>(corpus.train.size()) - 1);
-  const std::vector<std::uint8_t> inputs(corpus.train.begin(), corpus.train.begin() + window);
-  const std::vector<std::uint8_t> targets(corpus.train.begin() + 1, corpus.train.begin() + window + 1);
+  us::Windows windows = us::windows(corpus.train, {.steps = options.window});
   us::Tape tape({.keep_gradient_norms = true});
   Carried state = model.zero_state(1);
-  const us::Var loss = model.loss(tape, inputs, targets, window, 1, state);
+  const us::Var loss = model.loss(tape, *windows.begin(), state);
   model.parameters().zero_grad();
   tape.backward(loss);
 

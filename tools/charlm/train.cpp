@@ -12,40 +12,12 @@ namespace {
 constexpr std::int64_t checks = 10;  // of the held-out text while training
 constexpr std::int64_t check_characters = 20'000;
 
-/// The text cut into `batch` streams of equal length that are read side by side, window after window.
-class Streams {
- public:
-  Streams(const std::vector<std::uint8_t>& text, std::int64_t batch, std::int64_t window)
-      : text_(text),
-        batch_(std::max<std::int64_t>(1, std::min(batch, static_cast<std::int64_t>(text.size() - 1) / 2))),
-        length_(static_cast<std::int64_t>(text.size() - 1) / batch_),
-        window_(std::min(window, length_)) {}
-
-  std::int64_t batch() const { return batch_; }
-  std::int64_t window() const { return window_; }
-  bool at_start() const { return at_ == 0; }
-  bool at_end() const { return at_ + window_ > length_; }
-  void restart() { at_ = 0; }
-  /// Fills [window, batch] inputs and the characters that follow them, and moves on.
-  void next(std::vector<std::uint8_t>& inputs, std::vector<std::uint8_t>& targets) {
-    inputs.resize(static_cast<std::size_t>(window_ * batch_));
-    targets.resize(inputs.size());
-    for (std::int64_t t = 0; t < window_; ++t)
-      for (std::int64_t b = 0; b < batch_; ++b) {
-        const std::size_t from = static_cast<std::size_t>(b * length_ + at_ + t);
-        inputs[static_cast<std::size_t>(t * batch_ + b)] = text_[from];
-        targets[static_cast<std::size_t>(t * batch_ + b)] = text_[from + 1];
-      }
-    at_ += window_;
-  }
-
- private:
-  const std::vector<std::uint8_t>& text_;
-  std::int64_t batch_;
-  std::int64_t length_;
-  std::int64_t window_;
-  std::int64_t at_ = 0;
-};
+/// Windows of equal length over `batch` streams read side by side: fewer, and shorter, where the text is short.
+us::Windows windows_of(const std::vector<std::uint8_t>& text, std::int64_t batch, std::int64_t window) {
+  const auto steps = static_cast<std::int64_t>(text.size()) - 1;
+  const std::int64_t streams = std::max<std::int64_t>(1, std::min(batch, steps / 2));
+  return us::windows(text, {.steps = std::min(window, steps / streams), .batch = streams, .keep_last = false});
+}
 
 double bits_of(double nats) { return nats / std::numbers::ln2; }
 
@@ -53,23 +25,20 @@ double bits_of(double nats) { return nats / std::numbers::ln2; }
 
 Training train(Model& model, const Corpus& corpus, const Options& options, const volatile std::sig_atomic_t& stop) {
   Training result;
-  Streams streams(corpus.train, options.batch, options.window);
-  Progress progress(options.steps, streams.batch() * streams.window());
+  us::Windows windows = windows_of(corpus.train, options.batch, options.window);
+  auto window = windows.begin();
+  Progress progress(options.steps, window->batch * window->steps);
   us::Adam adam(model.parameters(), {.lr = options.lr});
   const us::CosineLR schedule{
       .lr = options.lr, .steps = options.steps, .warmup = options.steps / 20, .min_lr = options.lr / 50};
-  Carried state = model.zero_state(streams.batch());
+  Carried state;
   us::Tape tape;
-  std::vector<std::uint8_t> inputs, targets;
   double smooth = 0, loss = 0;
-  for (std::int64_t step = 0; step < options.steps && stop == 0; ++step) {
-    if (streams.at_end()) {
-      streams.restart();
-      state = model.zero_state(streams.batch());
-    }
-    streams.next(inputs, targets);
+  for (std::int64_t step = 0; step < options.steps && stop == 0; ++step, ++window) {
+    if (window == windows.end()) window = windows.begin();
+    if (window->first) state = model.zero_state(window->batch);
     tape.reset();
-    us::Var objective = model.loss(tape, inputs, targets, streams.window(), streams.batch(), state);
+    us::Var objective = model.loss(tape, *window, state);
     model.parameters().zero_grad();
     tape.backward(objective);
     loss = objective.item();
@@ -97,18 +66,17 @@ double held_out_bits(Model& model, const Corpus& corpus, const Options& options,
   if (static_cast<std::int64_t>(text.size()) > limit) text.resize(static_cast<std::size_t>(limit));
   if (text.size() < 2) return std::nan("");
   // Few, long streams: each begins without context, and that should not weigh.
-  Streams streams(text, std::min<std::int64_t>(8, static_cast<std::int64_t>(text.size()) / 256 + 1), options.window);
-  Carried state = model.zero_state(streams.batch());
+  us::Windows windows =
+      windows_of(text, std::min<std::int64_t>(8, static_cast<std::int64_t>(text.size()) / 256 + 1), options.window);
+  Carried state;
   us::Tape tape;
-  std::vector<std::uint8_t> inputs, targets;
   double total = 0;
-  std::int64_t windows = 0;
-  for (; !streams.at_end(); ++windows) {
-    streams.next(inputs, targets);
+  for (const us::Window& window : windows) {
+    if (window.first) state = model.zero_state(window.batch);
     tape.reset();
-    total += model.loss(tape, inputs, targets, streams.window(), streams.batch(), state).item();
+    total += model.loss(tape, window, state).item();
   }
-  return bits_of(total / static_cast<double>(windows));
+  return bits_of(total / static_cast<double>(windows.size()));
 }
 
 }  // namespace charlm
