@@ -80,10 +80,7 @@ class Cell {
   const std::string& name() const noexcept { return name_; }
 
   /// Extent of a state's Var number `part` but the batch's.
-  std::int64_t state_width(std::int64_t part) const noexcept {
-    (void)part;
-    return hidden_;
-  }
+  std::int64_t state_width(std::int64_t /*part*/) const noexcept { return hidden_; }
   /// x W_ih^T + b_ih for x [..., I]: what step() takes, for all steps at once where x is known for all.
   Var<T> project(const Operand<T>& x, Where where = Where::current()) const;
 

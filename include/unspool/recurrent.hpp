@@ -85,6 +85,7 @@ class RegularizedCell {
     }
   }
   void zone_out(State& next, const State& previous, Where where) const {
+    check_parts(var_count(next), var_count(previous));
     VarArray<T> before(*first_var<T>(next).tape(), var_count(previous));
     std::int64_t part = 0;
     for_each_var(previous, [&](const Var<T>& v) { before[part++] = v; });
@@ -212,8 +213,8 @@ auto Recurrent<T, CellType>::run(const Sequence<T>& xs, const State* initial, Wh
   const auto cells = static_cast<std::int64_t>(cells_.size());
 
   State state = initial_state(xs, initial, 0, where);
-  detail::VarArray<T> finals(tape, detail::var_count(state) * cells),
-      outputs(tape, std::max<std::int64_t>(steps, 1) * both);
+  const std::int64_t parts = detail::var_count(state);
+  detail::VarArray<T> finals(tape, parts * cells), outputs(tape, std::max<std::int64_t>(steps, 1) * both);
   Sequence<T> ys = xs;
   for (std::int64_t i = 0; i < cells; i += both) {
     const Sequence<T> inputs = i == 0 ? ys : dropped(ys, where);
@@ -221,6 +222,7 @@ auto Recurrent<T, CellType>::run(const Sequence<T>& xs, const State* initial, Wh
       const auto at = static_cast<std::size_t>(i + d);
       const LabelGuard layer = detail::enter_scope(tape, scopes_[at]);
       if (at > 0) state = initial_state(xs, initial, at, where);
+      detail::check_parts(detail::var_count(state), parts);
       Cell cell(cells_[at], options_, training_);
       cell.draw(state, where);
       state = detail::run(cell, inputs, std::move(state), d == 1, outputs.begin() + d, both, where);

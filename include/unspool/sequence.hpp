@@ -31,7 +31,7 @@ class Sequence {
   /// x [T,B,...]: every row has T steps. Shares x's memory.
   Sequence(Located<T> x);
   /// x [T,B,...] with the length of each row, 0..T, in any order. What lies beyond a row's end is never read. Throws
-  /// shape_mismatch, index_out_of_range.
+  /// shape_mismatch, bad_argument.
   Sequence(const Var<T>& x, const Ids& lengths, Where where = Where::current());
   /// PyTorch's PackedSequence: data [N,...], batch_sizes[t] rows at step t, and in sorted_indices each packed row's place
   /// in the batch, 0, 1, ... where it is empty. Rows beyond batch_sizes[0] have no steps. Throws shape_mismatch,
@@ -95,7 +95,7 @@ template <Scalar T>
 Sequence<T> concat(const Sequence<T>& a, const Sequence<T>& b, Where where = Where::current());
 
 /// cross_entropy of the steps that exist: logits of rows [C]; targets [T,B], one class a step, whatever the padding
-/// holds. The mean is over all steps of all rows.
+/// holds. The mean is over all steps of all rows, and 0 where there are none.
 template <Scalar T>
 Var<T> cross_entropy(const Sequence<T>& logits, const Ids& targets, CrossEntropyOptions options = {},
                      Where where = Where::current());

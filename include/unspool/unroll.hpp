@@ -189,7 +189,7 @@ State run(Cell& cell, const Sequence<T>& xs, State initial, bool reverse, Var<T>
           Where where) {
   TapeCore& tape = tape_of(xs.packed(), "unroll");
   const auto order = xs.sorted_indices();
-  const std::int64_t batch = xs.batch(), total = xs.total();
+  const std::int64_t batch = xs.batch(), total = xs.total(), parts = var_count(initial);
   const bool sorted = is_identity(order);
   for_each_var(initial, [&](Var<T>& v) {
     check_rows(v, batch, "the initial state");
@@ -207,7 +207,12 @@ State run(Cell& cell, const Sequence<T>& xs, State initial, bool reverse, Var<T>
     Var<T>& output = outputs[walk.step() * stride];
     output = accept<Cell, T>(cell_step(cell, x, state, where), state);
     check_rows(output, walk.rows(), "the cell's output");
-    for_each_var(state, [&](const Var<T>& v) { check_rows(v, walk.rows(), "the state that the cell returned"); });
+    std::int64_t returned = 0;
+    for_each_var(state, [&](const Var<T>& v) {
+      check_rows(v, walk.rows(), "the state that the cell returned");
+      ++returned;
+    });
+    check_parts(returned, parts);
   }
   State& last = live.finish();
   if (!sorted) {

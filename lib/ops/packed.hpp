@@ -54,7 +54,7 @@ inline PackedLayout check_layout(const InferArgs& a, int k, std::int64_t batch) 
   reject_unless(a, count == 2 * batch, ErrorCode::shape_mismatch, "needs one length for each of {} rows; given {}",
                 batch, count / 2);
   for (std::size_t b = 0; b < layout.lengths.size(); ++b)
-    reject_unless(a, layout.lengths[b] >= 0 && layout.lengths[b] <= layout.steps, ErrorCode::index_out_of_range,
+    reject_unless(a, layout.lengths[b] >= 0 && layout.lengths[b] <= layout.steps, ErrorCode::bad_argument,
                   "lengths must be in 0..{}; the length of row {} is {}", layout.steps, b, layout.lengths[b]);
   auto* const seen = a.workspace().reserve<std::uint8_t>(batch);
   std::fill_n(seen, batch, std::uint8_t{0});

@@ -1,4 +1,5 @@
 #include "base/check.hpp"
+#include "sequence/layout.hpp"
 #include "unspool/layers.hpp"
 #include "unspool/ops.hpp"
 
@@ -26,18 +27,18 @@ Var<T> Embedding<T>::operator()(Tape<T>& tape, const Ids& ids, const Shape& shap
 template <Scalar T>
 Sequence<T> Embedding<T>::sequence(Tape<T>& tape, const Ids& ids, const Ids& lengths, Where where) const {
   const LabelGuard scope = tape.scope(name_);
-  const std::int64_t batch = lengths.size(), steps = batch == 0 ? 0 : ids.size() / batch;
+  const detail::Layout layout(*tape.core(), lengths);
+  const std::int64_t batch = layout.batch(), steps = batch == 0 ? 0 : ids.size() / batch;
   std::int64_t total = 0;
   for (std::int64_t b = 0; b < batch; ++b) {
-    detail::require(lengths[b] >= 0 && lengths[b] <= steps, ErrorCode::index_out_of_range, "Embedding",
-                    "lengths must be in 0..{}; the length of row {} is {}", steps, b, lengths[b]);
-    total += lengths[b];
+    detail::require(layout[b] >= 0 && layout[b] <= steps, ErrorCode::bad_argument, "Embedding",
+                    "lengths must be in 0..{}; the length of row {} is {}", steps, b, layout[b]);
+    total += layout[b];
   }
-  // The order of the ids must be known before there is a value to carry it.
-  const Sequence<T> order(new_zeros(tape.parameter(*weight_, where), {steps, batch}), lengths, where);
   detail::Scratch<std::int64_t> packed(*tape.core(), total);
-  detail::pack_ids(order.lengths(), order.sorted_indices(), steps, ids, {packed.begin(), packed.size()});
-  return order.with(embedding(tape.parameter(*weight_, where), Ids(packed), where));
+  detail::pack_ids(layout.lengths(), layout.order(), steps, ids, {packed.begin(), packed.size()});
+  const Var<T> rows = embedding(tape.parameter(*weight_, where), Ids(packed), where);
+  return Sequence<T>::from_lengths(rows, steps, lengths, where);
 }
 
 template class Embedding<float>;

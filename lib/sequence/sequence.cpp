@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/check.hpp"
+#include "sequence/layout.hpp"
 #include "unspool/ops.hpp"
 
 namespace unspool {
@@ -10,41 +11,29 @@ namespace {
 
 constexpr const char* name = "Sequence";
 
-/// What the packing ops take: the lengths, then the rows by decreasing length.
-using Layout = detail::Scratch<std::int64_t>;
-
-// Rows of equal length stay in order.
-void sort_rows(Layout& layout) {
-  const auto batch = static_cast<std::int64_t>(layout.size() / 2);
-  std::int64_t* const order = layout.begin() + batch;
-  for (std::int64_t i = 0; i < batch; ++i) order[i] = i;
-  std::sort(order, order + batch,
-            [&](std::int64_t a, std::int64_t b) { return layout[a] != layout[b] ? layout[a] > layout[b] : a < b; });
-}
-
-void set_lengths(Layout& layout, const Ids& lengths) {
-  for (std::int64_t b = 0; b < lengths.size(); ++b) layout[b] = lengths[b];
-  sort_rows(layout);
-}
-
-void set_batch_sizes(Layout& layout, const Ids& batch_sizes, const Ids& sorted_indices) {
-  const auto batch = static_cast<std::int64_t>(layout.size() / 2);
-  std::int64_t* const order = layout.begin() + batch;
+// The lengths that batch sizes mean, for rows in the given order.
+void set_batch_sizes(detail::Layout& layout, const Ids& batch_sizes, const Ids& sorted_indices) {
+  const std::int64_t batch = layout.batch();
+  const auto lengths = layout.lengths(), order = layout.order();
   for (std::int64_t i = 0; i < batch; ++i) {
-    order[i] = sorted_indices.size() == 0 ? i : sorted_indices[i];
-    detail::require(order[i] >= 0 && order[i] < batch, ErrorCode::index_out_of_range, name,
-                    "sorted_indices must be in 0..{}; entry {} is {}", batch - 1, i, order[i]);
+    const std::int64_t row = sorted_indices.size() == 0 ? i : sorted_indices[i];
+    detail::require(row >= 0 && row < batch, ErrorCode::index_out_of_range, name,
+                    "sorted_indices must be in 0..{}; entry {} is {}", batch - 1, i, row);
+    order[static_cast<std::size_t>(i)] = row;
   }
   std::int64_t ended = batch;  // packed rows from here on have their lengths
+  const auto end = [&](std::int64_t alive, std::int64_t length) {
+    while (ended > alive) lengths[static_cast<std::size_t>(order[static_cast<std::size_t>(--ended)])] = length;
+  };
   for (std::int64_t t = 0; t < batch_sizes.size(); ++t) {
     const std::int64_t size = batch_sizes[t];
     detail::require(size >= 0 && size <= ended, ErrorCode::bad_argument, name,
                     "batch_sizes must not be negative, not grow, and be at most the number of rows, {}; that of step "
                     "{} is {}",
                     batch, t, size);
-    while (ended > size) layout[order[--ended]] = t;
+    end(size, t);
   }
-  while (ended > 0) layout[order[--ended]] = batch_sizes.size();
+  end(0, batch_sizes.size());
 }
 
 }  // namespace
@@ -54,7 +43,7 @@ Sequence<T>::Sequence(Located<T> x) {
   detail::TapeCore& tape = detail::tape_of(x.operand, name);
   const Shape shape = detail::shape_of(x.operand);
   const std::int64_t steps = shape.rank() < 2 ? 0 : shape[0], batch = shape.rank() < 2 ? 0 : shape[1];
-  Layout layout(tape, 2 * batch);
+  detail::Layout layout(tape, batch);
   for (std::int64_t b = 0; b < batch; ++b) layout[b] = steps, layout[batch + b] = b;
   data_ = pack_padded_sequence(x.operand, steps, Ids(layout), x.where);
   layout_ = data_;
@@ -62,8 +51,7 @@ Sequence<T>::Sequence(Located<T> x) {
 
 template <Scalar T>
 Sequence<T>::Sequence(const Var<T>& x, const Ids& lengths, Where where) {
-  Layout layout(detail::tape_of(x, name), 2 * lengths.size());
-  set_lengths(layout, lengths);
+  const detail::Layout layout(detail::tape_of(x, name), lengths);
   const Shape shape = x.shape();
   data_ = pack_padded_sequence(x, shape.rank() == 0 ? 0 : shape[0], Ids(layout), where);
   layout_ = data_;
@@ -78,7 +66,7 @@ Sequence<T> Sequence<T>::from_packed(const Var<T>& data, const Ids& batch_sizes,
                   ErrorCode::shape_mismatch, name,
                   "batch_sizes must add up to the rows of the data {}; the first is {}", data.shape().to_string(),
                   first);
-  Layout layout(detail::tape_of(data, name), 2 * batch);
+  detail::Layout layout(detail::tape_of(data, name), batch);
   set_batch_sizes(layout, batch_sizes, sorted_indices);
   const Var<T> packed = packed_sequence(data, batch_sizes.size(), Ids(layout), where);
   return made(packed, packed);
@@ -86,8 +74,7 @@ Sequence<T> Sequence<T>::from_packed(const Var<T>& data, const Ids& batch_sizes,
 
 template <Scalar T>
 Sequence<T> Sequence<T>::from_lengths(const Var<T>& data, std::int64_t steps, const Ids& lengths, Where where) {
-  Layout layout(detail::tape_of(data, name), 2 * lengths.size());
-  set_lengths(layout, lengths);
+  const detail::Layout layout(detail::tape_of(data, name), lengths);
   const Var<T> packed = packed_sequence(data, steps, Ids(layout), where);
   return made(packed, packed);
 }
@@ -133,6 +120,7 @@ Sequence<T> concat(const Sequence<T>& a, const Sequence<T>& b, Where where) {
 
 template <Scalar T>
 Var<T> cross_entropy(const Sequence<T>& logits, const Ids& targets, CrossEntropyOptions options, Where where) {
+  if (logits.total() == 0 && options.reduction == Reduction::mean) options.reduction = Reduction::sum;
   detail::Scratch<std::int64_t> packed(detail::tape_of(logits.packed(), "cross_entropy"), logits.total());
   detail::pack_ids(logits.lengths(), logits.sorted_indices(), logits.steps(), targets, {packed.begin(), packed.size()});
   return cross_entropy(logits.packed(), Ids(packed), options, where);

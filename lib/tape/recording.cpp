@@ -26,6 +26,11 @@ void check_rows(const Handle& x, std::int64_t rows, const char* what) {
               tape.where_text(tape.labels().current(), {}, tape.node_count()));
 }
 
+void check_parts(std::int64_t parts, std::int64_t wanted) {
+  require(parts == wanted, ErrorCode::shape_mismatch, "unroll",
+          "every state must have as many Vars as the initial state, {}; one has {}", wanted, parts);
+}
+
 ScratchBytes::ScratchBytes(TapeCore& tape, std::int64_t bytes) try
     : tape_(&tape), bytes_(bytes), recording_(tape.recording()), data_(tape.pool().take(bytes)) {
 } catch (const std::bad_alloc&) {

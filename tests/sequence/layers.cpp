@@ -113,6 +113,23 @@ TEST_CASE("layers have PyTorch's parameter names, in its order") {
   CHECK(params["table.weight"].shape() == us::Shape{5, 3});
 }
 
+TEST_CASE("bidirectional layers have PyTorch's parameter names, in its order, and twice the width") {
+  us::ParameterSet<float> params;
+  const us::GRU gru(params, "", {.input = 3, .hidden = 4, .layers = 2, .bidirectional = true});
+  std::vector<std::string> names;
+  for (const us::Parameter<float>& p : params) names.push_back(p.name());
+  CHECK(names == std::vector<std::string>{"weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0",
+                                          "weight_ih_l0_reverse", "weight_hh_l0_reverse", "bias_ih_l0_reverse",
+                                          "bias_hh_l0_reverse", "weight_ih_l1", "weight_hh_l1", "bias_ih_l1",
+                                          "bias_hh_l1", "weight_ih_l1_reverse", "weight_hh_l1_reverse",
+                                          "bias_ih_l1_reverse", "bias_hh_l1_reverse"});
+  CHECK(params["weight_ih_l1_reverse"].shape() == us::Shape{12, 8});
+  us::Tape tape;
+  const auto [ys, h] = gru(tape.zeros({5, 2, 3}));
+  CHECK(ys.shape() == us::Shape{5, 2, 8});
+  CHECK(h.shape() == us::Shape{4, 2, 4});
+}
+
 TEST_CASE("nodes of a layer carry its scope and their step, and the input projection is one product for all steps") {
   us::ParameterSet<double> params;
   const us::RNN rnn(params, "rnn", {.input = 2, .hidden = 3, .layers = 2});

@@ -267,6 +267,12 @@ TEST_CASE("states and outputs without a row for each of the batch are typed erro
                       "the cell's output must be [3,...]; given []");
   const auto grows = [](const Var&, const Var& h) { return us::concat({h, h}, 0); };
   UNSPOOL_CHECK_ERROR(us::unroll(grows, xs, tape.zeros({B, H})), shape_mismatch, "must be [3,...]; given [6,2]");
+  const auto more = [](const Var& x, const std::vector<Var>& s) {
+    std::vector<Var> next(s.size() + 1000, s[0]);
+    return std::pair(x, next);
+  };
+  UNSPOOL_CHECK_ERROR(us::unroll(more, xs, std::vector<Var>{tape.zeros({B, H})}), shape_mismatch,
+                      "as many Vars as the initial state, 1; one has 1001");
   const auto resets = [&](const Var& x, const Var& h) {
     tape.reset();
     return h + x;
