@@ -11,6 +11,7 @@
 #include "unspool/ids.hpp"
 #include "unspool/parameter.hpp"
 #include "unspool/reduction.hpp"
+#include "unspool/sequence.hpp"
 
 namespace unspool {
 
@@ -37,6 +38,11 @@ class CRF {
   /// bad_argument for a length, index_out_of_range for a tag.
   Var<T> operator()(const Var<T>& emissions, const Ids& tags, const Ids& lengths, Reduction reduction = Reduction::mean,
                     Where where = Where::current()) const;
+  /// The same for emissions of any lengths; tags [T,B], whatever the padding holds.
+  Var<T> operator()(const Sequence<T>& emissions, const Ids& tags, Reduction reduction = Reduction::mean,
+                    Where where = Where::current()) const {
+    return (*this)(emissions.padded(0, where), tags, Ids(emissions.lengths()), reduction, where);
+  }
 
   /// Each row's tags of the highest score, by Viterbi's algorithm (IEEE Transactions on Information Theory 13(2),
   /// 1967), in double; of equal scores the one whose last differing tag is lowest. A row without steps, or whose every
@@ -47,6 +53,9 @@ class CRF {
   }
   std::vector<TagPath> decode(const Tensor<T>& emissions, const Ids& lengths) const {
     return decode(emissions.shape(), emissions.values(), lengths);
+  }
+  std::vector<TagPath> decode(const Sequence<T>& emissions) const {
+    return decode(emissions.padded(), Ids(emissions.lengths()));
   }
 
   std::int64_t tags() const noexcept { return tags_; }

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "unspool/ids.hpp"
-#include "unspool/tape.hpp"
+#include "unspool/sequence.hpp"
 
 namespace unspool {
 
@@ -45,6 +45,10 @@ template <Scalar T>
 std::vector<CtcPath> ctc_greedy_decode(const Tensor<T>& logits, const Ids& lengths, std::int64_t blank = 0) {
   return detail::ctc_greedy<T>(logits.shape(), logits.values(), lengths, blank);
 }
+template <Scalar T>
+std::vector<CtcPath> ctc_greedy_decode(const Sequence<T>& logits, std::int64_t blank = 0) {
+  return ctc_greedy_decode(logits.padded(), Ids(logits.lengths()), blank);
+}
 
 /// For each row the `best` most probable label sequences found by prefix beam search (Hannun et al., arXiv:1408.2873,
 /// algorithm 1, without a language model), best first; log_prob sums over the alignments that stayed in the beam. With
@@ -59,6 +63,10 @@ template <Scalar T>
 std::vector<std::vector<CtcPath>> ctc_beam_decode(const Tensor<T>& logits, const Ids& lengths,
                                                   const CtcBeamOptions& options = {}) {
   return detail::ctc_beam<T>(logits.shape(), logits.values(), lengths, options);
+}
+template <Scalar T>
+std::vector<std::vector<CtcPath>> ctc_beam_decode(const Sequence<T>& logits, const CtcBeamOptions& options = {}) {
+  return ctc_beam_decode(logits.padded(), Ids(logits.lengths()), options);
 }
 
 }  // namespace unspool

@@ -15,7 +15,6 @@
 #include <vector>
 
 #include "unspool/layers.hpp"
-#include "unspool/ops.hpp"
 
 namespace unspool {
 
@@ -58,16 +57,7 @@ class UNSPOOL_API StreamCore {
   std::uint64_t draws_;
 };
 
-// The Vars of a layer's state.
-template <Scalar T, class F>
-void visit_state(Var<T>& state, F f) {
-  f(state);
-}
-template <Scalar T, class F>
-void visit_state(LSTMState<T>& state, F f) {
-  f(state.h);
-  f(state.c);
-}
+UNSPOOL_API void check_streamable(bool bidirectional);
 
 }  // namespace detail
 
@@ -107,27 +97,45 @@ class StreamStep {
   /// A value to be read after a step: Stream::output(). Throws stale_handle, wrong_tape.
   void output(const Var<T>& value) { core_.add_output(value); }
 
-  /// One step of RNN, LSTM or GRU, all layers: x [B,I] -> [B,H]. The layer's states start from zeros and go on by
-  /// themselves. Throws what the layer throws.
+  /// One step of RNN, LSTM, GRU or another Recurrent, all layers: x [B,I] -> [B,H]. Its states start from zeros and go
+  /// on by themselves. Throws what the layer throws, unsupported for a bidirectional one: it needs the end first.
   template <class Layer>
   Var<T> run(const Layer& layer, const Var<T>& x, Where where = Where::current()) {
+    detail::check_streamable(layer.options().bidirectional);
     const Var<T> one = reshape(x, {1, x.shape()[0], x.shape()[-1]}, where);
     const Mark mark = tape_.mark();
     auto states = layer(one, where).state;  // for the shapes of its parts
     std::vector<Shape> shapes;
-    detail::visit_state(states, [&](Var<T>& part) { shapes.push_back(part.shape()); });
+    for_each_var(states, [&](Var<T>& part) { shapes.push_back(part.shape()); });
     tape_.rewind(mark);
     std::size_t k = 0;
-    detail::visit_state(states, [&](Var<T>& part) { part = state(shapes[k++], where); });
+    for_each_var(states, [&](Var<T>& part) { part = state(shapes[k++], where); });
     auto [ys, after] = layer(one, states, where);
-    std::vector<Var<T>> befores;
-    detail::visit_state(states, [&](Var<T>& part) { befores.push_back(part); });
-    k = 0;
-    detail::visit_state(after, [&](Var<T>& part) { next(befores[k++], part); });
+    become(states, after);
     return select(ys, 0, 0, where);
+  }
+  /// One step of a cell, ours or one of your own as unroll() takes it: its output. The parts of `initial` are what the
+  /// state is at the first step; they go on by themselves.
+  template <class Cell, class State>
+  Var<T> run(Cell&& cell, const Var<T>& x, const State& initial, Where where = Where::current()) {
+    State before = initial;
+    for_each_var(before, [&](Var<T>& part) { part = state(part.tensor(), where); });
+    State after = before;
+    const Var<T> input = detail::cell_input<State>(cell, x, where);
+    const Var<T> y = detail::accept<Cell, T>(detail::cell_step(cell, input, before, where), after);
+    become(before, after);
+    return y;
   }
 
  private:
+  template <class State>
+  void become(State& before, State& after) {
+    std::vector<Var<T>> parts;
+    for_each_var(before, [&](Var<T>& part) { parts.push_back(part); });
+    std::size_t k = 0;
+    for_each_var(after, [&](Var<T>& part) { next(parts[k++], part); });
+  }
+
   Tape<T>& tape_;
   detail::StreamCore& core_;
 };

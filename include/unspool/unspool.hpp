@@ -21,6 +21,7 @@
 #include "unspool/sampling.hpp"
 #include "unspool/schedule.hpp"
 #include "unspool/sequence.hpp"
+#include "unspool/sequence_losses.hpp"
 #include "unspool/state.hpp"
 #include "unspool/stream.hpp"
 #include "unspool/tape.hpp"

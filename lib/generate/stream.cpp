@@ -14,6 +14,11 @@ constexpr std::uint32_t unset = ~std::uint32_t{0};
 
 }  // namespace
 
+void check_streamable(bool bidirectional) {
+  require(!bidirectional, ErrorCode::unsupported, op,
+          "a bidirectional layer cannot run step by step: it needs the end");
+}
+
 StreamCore::StreamCore(TapeCore& tape) : tape_(&tape), draws_(tape.next_draw()) {}
 
 void StreamCore::add_ids(const Handle& rows) {

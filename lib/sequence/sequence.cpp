@@ -123,6 +123,7 @@ Var<T> cross_entropy(const Sequence<T>& logits, const Ids& targets, CrossEntropy
   if (logits.total() == 0 && options.reduction == Reduction::mean) options.reduction = Reduction::sum;
   detail::Scratch<std::int64_t> packed(detail::tape_of(logits.packed(), "cross_entropy"), logits.total());
   detail::pack_ids(logits.lengths(), logits.sorted_indices(), logits.steps(), targets, {packed.begin(), packed.size()});
+  if (logits.total() == 0 && options.reduction == Reduction::mean) options.reduction = Reduction::sum;  // not NaN
   return cross_entropy(logits.packed(), Ids(packed), options, where);
 }
 

@@ -16,7 +16,7 @@ PUBLIC = {
     "tape": ["extend", "gradcheck", "init", "loops", "parameter", "recording", "tape"],
     "ops": ["ops"],
     "files": ["safetensors"],
-    "sequence": ["cells", "crf", "layers", "recurrent", "sequence", "state", "unroll"],
+    "sequence": ["cells", "crf", "layers", "recurrent", "sequence", "sequence_losses", "state", "unroll"],
     "train": ["clip", "optim", "schedule"],
     "dump": ["chart", "graph"],
     "data": ["batches", "text", "vocabulary", "windows"],

@@ -160,6 +160,41 @@ TEST_CASE("a stream runs any recurrence, with states that become each other") {
   CHECK(stream.output(0)[0] == 0);
 }
 
+TEST_CASE("a stream of cells, ours or a function with any state, gives the bits of unroll") {
+  constexpr std::int64_t T = 6, B = 3, I = 4, H = 5;
+  us::ParameterSet<float> params(us::Seed{8});
+  auto& w = params.add("w", {H, I}, us::xavier_uniform());
+  auto& u = params.add("u", {H, H}, us::orthogonal());
+  const us::LSTMCell<float> lstm(params, "lstm", {.input = I, .hidden = H});
+  using Var = us::Var<float>;
+  struct Memory {
+    Var h, sum, context;
+  };
+  const auto own = [&](const Var& x, const Memory& m) {
+    const Var h = tanh(linear(x, w) + linear(m.h, u) + m.context);
+    return std::pair(sigmoid(h), Memory{h, m.sum + h, m.context});
+  };
+  const us::Tensor<float> x = random_tensor<float>({T, B, I}, 4);
+  const us::Tensor<float> context = random_tensor<float>({B, H}, 5);
+  const auto start = [&](us::Tape<float>& tape) {
+    return Memory{tape.zeros({B, H}), tape.zeros({B, H}), tape.input(context)};
+  };
+  const auto expect = [&](us::Stream<float>& stream, const Var& ys) {
+    const auto all = streamed(stream, x);
+    for (std::size_t t = 0; t < T; ++t)
+      CHECK(std::equal(all[t].begin(), all[t].end(), ys.values().begin() + static_cast<long>(t * B * H)));
+  };
+  us::Tape<float> tape;
+  us::Stream<float> a([&](us::StreamStep<float>& s) { s.output(s.run(own, s.input({B, I}), start(s.tape()))); });
+  expect(a, us::unroll(own, tape.input(x), start(tape)).outputs);
+  us::Stream<float> b([&](us::StreamStep<float>& s) {
+    const Var in = s.input({B, I});
+    s.output(s.run(lstm, in, lstm.zero_state(in, B)));
+  });
+  const Var again = tape.input(x);
+  expect(b, us::unroll(lstm, again, lstm.zero_state(again, B)).outputs);
+}
+
 TEST_CASE("weights written between two steps count from the next one on") {
   us::ParameterSet<float> params(us::Seed{2});
   const us::LSTM<float> lstm(params, "lstm", {.input = 4, .hidden = 20});
@@ -184,6 +219,8 @@ TEST_CASE("a stream refuses dropout, states without a next value, ids that are n
   CHECK(code([&](Step& s) { s.output(s.run(lstm, s.input({1, 4}))); }) == ErrorCode::unsupported);
   lstm.set_training(false);
   CHECK(code([&](Step& s) { s.run(lstm, s.input({1, 3})); }) == ErrorCode::shape_mismatch);
+  const us::GRU<float> both(params, "both", {.input = 4, .hidden = 5, .bidirectional = true});
+  CHECK(code([&](Step& s) { s.output(s.run(both, s.input({1, 4}))); }) == ErrorCode::unsupported);
   CHECK(code([&](Step& s) { s.state({2}); }) == ErrorCode::bad_argument);
   CHECK(code([&](Step& s) {
           const us::Var<float> h = s.state({2});
