@@ -8,6 +8,7 @@
 #include "support/close.hpp"
 #include "support/random_tensor.hpp"
 #include "unspool/error.hpp"
+#include "unspool/layers.hpp"
 #include "unspool/ops.hpp"
 #include "unspool/parameter.hpp"
 
@@ -157,4 +158,31 @@ TEST_CASE("a failed walk gives no parameter garbage: it holds a part of the sum,
     if (!fails_typed(at, [&] { tape.backward(loss); })) break;
     for (const double g : net.gradients()) REQUIRE(std::abs(g) < 1e100);
   }
+}
+
+TEST_CASE("an allocation that fails in a ragged bidirectional layer is a typed error, and the tape goes on") {
+  us::ParameterSet<double> params(us::Seed{1});
+  const us::LSTM lstm(
+      params, "lstm",
+      {.input = 40, .hidden = 40, .layers = 2, .bidirectional = true, .dropout = 0.1, .variational = true});
+  const us::Tensor<double> x = us::test::random_tensor({9, 5, 40}, 1);
+  const std::vector<std::int64_t> lengths{3, 9, 0, 7, 1};
+  const auto step = [&](us::Tape<double>& tape) {
+    const auto [ys, state] = lstm(us::Sequence(tape.input(x), lengths));
+    const us::Var<double> loss = sum(square(ys.padded())) + sum(state.h);
+    tape.backward(loss);
+    return loss.item();
+  };
+  us::Tape<double> reference;
+  const double expected = step(reference);
+  int failures = 0;
+  for (std::int64_t at = 0;; ++at) {
+    us::Tape<double> tape;
+    if (!fails_typed(at, [&] { (void)step(tape); })) break;
+    ++failures;
+    tape.reset();
+    tape.seed(0);
+    CHECK(step(tape) == expected);
+  }
+  CHECK(failures > 10);
 }

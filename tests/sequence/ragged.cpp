@@ -176,6 +176,27 @@ TEST_CASE("a row of a ragged batch through plain recurrent layers equals the row
   check_layer<us::RNN<double>>(us::RNNOptions{.nonlinearity = us::Nonlinearity::relu, .fused = false});
 }
 
+TEST_CASE("a ragged batch read in windows, the state carried, ends as it does in one piece") {
+  us::ParameterSet<double> params(us::Seed{5});
+  const us::LSTM lstm(params, "rnn", {.input = I, .hidden = H, .layers = 2});
+  const Lengths lengths{4, 9, 0, 7, 1, 3};
+  constexpr std::int64_t T = 9, B = 6, window = 2;
+  us::Tape<double> tape;
+  const Var x = tape.input(random_tensor({T, B, I}, 1));
+  const auto [ys, end] = lstm(us::Sequence(x, lengths));
+  us::LSTMState<double> state{tape.zeros({2, B, H}), tape.zeros({2, B, H})};
+  for (std::int64_t from = 0; from < T; from += window) {
+    const std::int64_t to = std::min(from + window, T);
+    Lengths left;
+    for (const std::int64_t length : lengths) left.push_back(std::clamp<std::int64_t>(length - from, 0, to - from));
+    const auto [zs, next] = lstm(us::Sequence(slice(x, 0, from, to), left), state);
+    CHECK(difference(zs.padded().values(), slice(ys.padded(), 0, from, to).values(), us::test::exact) == "");
+    state = next;
+  }
+  CHECK(difference(state.h.values(), end.h.values(), us::test::exact) == "");
+  CHECK(difference(state.c.values(), end.c.values(), us::test::exact) == "");
+}
+
 TEST_CASE("a row has the bits that it has alone, in float too") {
   us::ParameterSet<float> params(us::Seed{5});
   const us::LSTM<float> lstm(params, "rnn", {.input = 5, .hidden = 17, .layers = 2, .bidirectional = true});

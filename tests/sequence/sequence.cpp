@@ -155,6 +155,25 @@ TEST_CASE("cross-entropy over a sequence is that of its steps, whatever the padd
   UNSPOOL_CHECK_ERROR(cross_entropy(us::Sequence(x, {3, 2}), targets), index_out_of_range, "99");
 }
 
+TEST_CASE("losses of two sequences are over the steps that exist, and 0 where none does") {
+  us::Tape<double> tape;
+  const us::Var x = tape.variable({2, 2, 1}, Values{1, 2, absent, 4}), y = tape.input({2, 2, 1}, Values{0, 1, 5, 1});
+  const us::Sequence xs(x, {1, 2}), ys(y, {1, 2});
+  const us::Var squares = mse(xs, ys);
+  CHECK(us::test::close(squares.item(), (1.0 + 1 + 9) / 3));
+  const auto entropy = [](double logit, double target) { return std::log1p(std::exp(logit)) - target * logit; };
+  CHECK(us::test::close(binary_cross_entropy_with_logits(xs, ys, us::Reduction::sum).item(),
+                        entropy(1, 0) + entropy(2, 1) + entropy(4, 1)));
+  tape.backward(squares);
+  CHECK(difference(x.grad(), Values{2.0 / 3, 2.0 / 3, 0, 2}) == "");
+  const us::Sequence none(x, {0, 0});
+  CHECK(mse(none, none).item() == 0);
+  CHECK(binary_cross_entropy_with_logits(none, none).item() == 0);
+  UNSPOOL_CHECK_ERROR(mse(xs, us::Sequence(y, {2, 1})), shape_mismatch,
+                      "mse: both sequences must have the same lengths");
+  UNSPOOL_CHECK_ERROR(binary_cross_entropy_with_logits(xs, us::Sequence(y)), shape_mismatch, "given [1,2] and [2,2]");
+}
+
 TEST_CASE("a warm training step over ragged batches of changing lengths allocates nothing") {
   constexpr std::int64_t T = 9, B = 5;
   us::ParameterSet<> params(us::Seed{1});

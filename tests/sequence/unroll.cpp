@@ -55,6 +55,8 @@ struct Named {
   }
 };
 
+Var sum_of_inputs(const Var& x, const Var& h) { return h + x; }
+
 std::vector<double> copied(const Var& x) { return {x.values().begin(), x.values().end()}; }
 
 /// The same recurrence for one row, written out.
@@ -172,6 +174,14 @@ TEST_CASE("what belongs to a row comes in through the state, in whatever order t
       xs, us::LSTMState{tape.zeros({B, 1}), context});
   CHECK(difference(last.h.values(), std::vector<double>{2, 50, 0, 3000}) == "");
   CHECK(difference(last.c.values(), context.values(), us::test::exact) == "");
+}
+
+TEST_CASE("a cell may be a plain function") {
+  us::Tape<double> tape;
+  const us::Sequence xs(tape.ones({T, B, I}), mixed);
+  const us::Tensor<double> last = us::unroll(sum_of_inputs, xs, tape.zeros({B, I})).state.tensor();
+  for (std::int64_t i = 0; i < B * I; ++i)
+    CHECK(last[i] == static_cast<double>(mixed[static_cast<std::size_t>(i / I)]));
 }
 
 TEST_CASE("unrolling padded input gives padded outputs") {
