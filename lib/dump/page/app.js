@@ -99,7 +99,7 @@ class App {
     canvas.width = Math.max(1, Math.round(width * ratio));
     canvas.height = Math.max(1, Math.round(height * ratio));
     for (const view of Object.values(this.views)) if (view.camera) Object.assign(view.camera, {width, height});
-    if (this.view instanceof GraphView && !this.touched) this.view.fit();
+    if (this.view instanceof GraphView && !this.view.camera.moved) this.view.fit();
     this.redraw();
   }
 
@@ -238,7 +238,6 @@ class App {
     if (!(this.view instanceof GraphView)) this.setView("unrolled");
     unrolled.detail = detail;
     unrolled.scene = null;
-    unrolled.fitted = false;
     unrolled.build();
     this.view.show();
     this.view.fit();
@@ -276,7 +275,7 @@ class App {
     zoomView(this, factor, this.canvas.clientWidth / 2, this.canvas.clientHeight / 2);
   }
   centreOn(x) {
-    this.view.camera.x = x;
+    this.view.camera.moveTo(x);
     this.redraw();
   }
   letGo() {

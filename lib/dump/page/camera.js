@@ -3,6 +3,7 @@
 class Camera {
   constructor() {
     Object.assign(this, {x: 0, y: 0, zoom: 1, width: 1, height: 1});
+    this.moved = false; // by hand; else the camera shows what fits, also when its size changes
     this.least = 0.002;
     this.most = 4;
   }
@@ -27,7 +28,12 @@ class Camera {
     };
   }
 
+  moveTo(x, y = this.y) {
+    this.moved = true;
+    Object.assign(this, {x, y});
+  }
   pan(dx, dy) {
+    this.moved = true;
     this.x -= dx / this.zoom;
     this.y -= dy / this.zoom;
   }
@@ -35,12 +41,14 @@ class Camera {
   zoomAt(factor, sx = this.width / 2, sy = this.height / 2) {
     const x = this.toWorldX(sx),
       y = this.toWorldY(sy);
+    this.moved = true;
     this.zoom = clamp(this.zoom * factor, this.least, this.most);
     this.x = x - (sx - this.width / 2) / this.zoom;
     this.y = y - (sy - this.height / 2) / this.zoom;
   }
   /** Shows a whole box; `most` limits the zoom. */
   fit({left, top, right, bottom}, margin, most = 1.35) {
+    this.moved = false;
     const w = Math.max(1, this.width - margin.left - margin.right),
       h = Math.max(1, this.height - margin.top - margin.bottom);
     this.zoom = clamp(Math.min(w / Math.max(1, right - left), h / Math.max(1, bottom - top)), this.least, most);

@@ -98,7 +98,7 @@ class GraphFile {
     const row = segment.rows[r],
       words = [];
     for (let at = this.width + row[this.width - 1]; at < row.length; at++) {
-      let value = row[at] + (typeof row[at] === "number" ? k * (this.strideOf(s, r).get(at) ?? 0) : 0);
+      let value = typeof row[at] === "number" ? row[at] + k * (this.strideOf(s, r).get(at) ?? 0) : row[at];
       for (const [from, count, start, step] of this.exceptionsOf(s, r).get(at) ?? [])
         if (k >= from && k < from + count) value = step ? start + (k - from) * step : start;
       words.push(value);

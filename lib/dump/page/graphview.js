@@ -10,7 +10,6 @@ class GraphView {
     this.folds = new Folds(app.facts.placement);
     this.detail = "cells";
     this.hover = null;
-    this.fitted = false;
   }
   get facts() {
     return this.app.facts;
@@ -46,7 +45,7 @@ class GraphView {
     const before = anchorCell === null ? null : this.placeOf(anchorCell);
     this.build();
     const after = anchorCell === null ? null : this.placeOf(anchorCell);
-    if (before !== null && after !== null) this.camera.x += after - before;
+    if (before !== null && after !== null) this.camera.moveTo(this.camera.x + after - before);
     else this.fit();
     this.app.redraw();
   }
@@ -76,7 +75,6 @@ class GraphView {
       camera.zoom = 0.62;
       camera.y = bounds.bottom - (camera.height / 2 - 50) / camera.zoom;
     }
-    this.fitted = true;
     this.app.redraw();
   }
 
@@ -84,9 +82,8 @@ class GraphView {
     if (this.folded && this.scene && this.scene.detail !== this.app.views.unrolled.detail) this.scene = null;
     if (!this.scene) {
       this.build();
-      this.fitted = this.fitted && !this.folded;
     }
-    if (!this.fitted) this.fit();
+    if (!this.camera.moved) this.fit();
   }
 
   draw(ctx, ratio) {
@@ -148,10 +145,12 @@ class GraphView {
     return null;
   }
 
+  /** The parameters' marks on a unit: where they stand in the world. */
+  marksOf(u) {
+    return placeBadges(this.app.ctx, this.scene, u, this.look);
+  }
   badgeAt(u, x, y) {
-    const mark = placeBadges(this.app.ctx, this.scene, u, this.look).find(
-      (m) => x >= m.x && x <= m.x + m.width && y >= m.y && y <= m.y + m.height,
-    );
+    const mark = this.marksOf(u).find((m) => x >= m.x && x <= m.x + m.width && y >= m.y && y <= m.y + m.height);
     return mark?.parameter ?? null;
   }
 
@@ -170,7 +169,7 @@ class GraphView {
     if (!this.folded && cell < BAR && this.folds.reveal(cell)) {
       const x = this.placeOf(cell);
       this.build();
-      if (x !== null) this.camera.x += (this.placeOf(cell) ?? x) - x;
+      if (x !== null) this.camera.moveTo(this.camera.x + (this.placeOf(cell) ?? x) - x);
     }
     const u = this.unitOf(node);
     if (u < 0) return;
@@ -179,8 +178,7 @@ class GraphView {
     const sx = camera.toScreenX(scene.x[u]),
       sy = camera.toScreenY(scene.y[u]);
     if (sx < 90 || sx > camera.width - 90 || sy < 80 || sy > camera.height - 80) {
-      camera.x = scene.x[u];
-      camera.y = scene.y[u];
+      camera.moveTo(scene.x[u], scene.y[u]);
     }
     this.app.redraw();
   }

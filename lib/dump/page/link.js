@@ -49,8 +49,7 @@ function fragmentToView(app, fragment) {
     domain = numbers("x"),
     {view} = app;
   if (camera.length === 3 && view instanceof GraphView) {
-    Object.assign(view.camera, {x: camera[0], y: camera[1], zoom: clamp(camera[2], 1e-4, 4)});
-    view.fitted = true;
+    Object.assign(view.camera, {x: camera[0], y: camera[1], zoom: clamp(camera[2], 1e-4, 4), moved: true});
   }
   if (domain.length === 2 && view.extent && domain[0] < domain[1])
     view.domain = [clamp(domain[0], ...view.extent), clamp(domain[1], ...view.extent)];

@@ -7,8 +7,8 @@ class Minimap {
       const {view} = app,
         place = this.place;
       if (!place || !(view instanceof GraphView)) return;
-      view.camera.x = (event.offsetX - place.x) / place.scale + place.left;
-      if (place.tall) view.camera.y = (event.offsetY - place.y) / place.scale + place.top;
+      const y = place.tall ? (event.offsetY - place.y) / place.scale + place.top : view.camera.y;
+      view.camera.moveTo((event.offsetX - place.x) / place.scale + place.left, y);
       app.redraw();
     };
     this.canvas.addEventListener("pointerdown", (event) => {

@@ -31,6 +31,7 @@ function numberTest(operator, value) {
   if (value === "nan") return (n) => Number.isNaN(n);
   const number = value === "inf" ? Infinity : numberOf(value);
   if (Number.isNaN(number)) throw new QueryError(`“${value}” is not a number`);
+  if (operator === "~") throw new QueryError("a number takes =, < or >, not a pattern");
   return (
     {
       "=": (n) => n === number,
@@ -94,7 +95,7 @@ function patternTest(pattern) {
 }
 
 const TOKEN =
-  /\s*(?:([&|()]|!(?![=~]))|\/((?:[^/\\]|\\.)+)\/|([a-zA-Z]+)\s*(!=|!~|<=|>=|=|<|>|~)\s*("(?:[^"\\]|\\.)*"|[^\s&|()]+)|("(?:[^"\\]|\\.)*")|([^\s&|()]+))/y;
+  /\s*(?:([&|()]|!(?![=~]))|\/((?:[^/\\]|\\.)+)\/|([a-zA-Z]+)\s*(!=|!~|<=|>=|=|<|>|~)\s*("(?:[^"\\]|\\.)*"|[^\s&|()]+)|("(?:[^"\\]|\\.)*")|([^\s&|()=<>~"]+))/y;
 const unquote = (text) => (text.startsWith('"') ? text.slice(1, -1).replace(/\\(.)/g, "$1") : text);
 
 function tokens(text) {

@@ -1,0 +1,14 @@
+// node run.js [part of a test's name]...
+"use strict";
+const {runAll} = require("./harness.js");
+
+for (const file of ["opens", "decode", "steps", "search", "pointer", "backward", "views", "keyboard", "link", "hostile", "frames"])
+  require(`./${file}.test.js`);
+
+runAll(process.argv.slice(2)).then(
+  (good) => process.exit(good ? 0 : 1),
+  (error) => {
+    console.error(error.message);
+    process.exit(1);
+  },
+);
