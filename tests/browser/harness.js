@@ -9,8 +9,15 @@ const {chromium} = require("playwright-core");
 
 const ROOT = path.resolve(__dirname, "../..");
 const BUNDLE = path.join(ROOT, "lib/dump/page/bundle.py");
-const SWITCHES = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-                  "--disable-component-update", "--disable-sync"];
+const SWITCHES = [
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+];
 const BROWSERS = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
 
 const tests = [];
@@ -27,7 +34,8 @@ function equal(got, wanted, what = "") {
 
 /** Writes the page of a graph file, or of a text in its place, and gives its path. */
 function writePage(folder, name, file) {
-  const graph = path.join(folder, name + ".json"), html = path.join(folder, name + ".html");
+  const graph = path.join(folder, name + ".json"),
+    html = path.join(folder, name + ".html");
   fs.writeFileSync(graph, typeof file === "string" ? file : JSON.stringify(file));
   execFileSync("python3", [BUNDLE, "--graph", graph, "-o", html]);
   return html;
@@ -38,19 +46,36 @@ async function runAll(patterns) {
   if (!browser) throw new Error("no chromium found: tools/packages browser installs it");
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), "unspool-page-"));
   const context = await chromium.launchPersistentContext(path.join(folder, "profile"), {
-    executablePath: browser, headless: true, args: SWITCHES, viewport: {width: 1280, height: 800},
+    executablePath: browser,
+    headless: true,
+    args: SWITCHES,
+    viewport: {width: 1280, height: 800},
   });
-  let passed = 0, failed = 0;
+  let passed = 0,
+    failed = 0;
   for (const {name, run} of tests) {
     if (patterns.length && !patterns.some((part) => name.includes(part))) continue;
-    const pages = [], troubles = [];
+    const pages = [],
+      troubles = [];
     const open = async (file, {fragment = "", html = null, expect = null} = {}) => {
-      const at = html ?? writePage(folder, "page" + pages.length, file), page = await context.newPage();
+      const at = html ?? writePage(folder, "page" + pages.length, file),
+        page = await context.newPage();
       pages.push(page);
-      page.on("console", (message) => ["error", "warning"].includes(message.type()) && !expect?.test(message.text()) && troubles.push("console: " + message.text()));
+      page.on(
+        "console",
+        (message) =>
+          ["error", "warning"].includes(message.type()) &&
+          !expect?.test(message.text()) &&
+          troubles.push("console: " + message.text()),
+      );
       page.on("pageerror", (error) => troubles.push("error: " + error.stack));
-      page.on("request", (request) => request.url() !== page.url().split("#")[0] && !request.url().startsWith("file://" + at) &&
-        troubles.push("request: " + request.url()));
+      page.on(
+        "request",
+        (request) =>
+          request.url() !== page.url().split("#")[0] &&
+          !request.url().startsWith("file://" + at) &&
+          troubles.push("request: " + request.url()),
+      );
       await page.goto("file://" + at + fragment);
       await page.waitForFunction(() => window.unspool, null, {timeout: 30000});
       await settle(page);
@@ -81,18 +106,23 @@ const settle = async (page) => {
 };
 
 /** Where a node's box is on the screen, in pixels of the page. */
-const placeOfNode = (page, node) => page.evaluate((node) => {
-  const {view, canvas} = window.unspool, u = view.unitOf(node), box = canvas.getBoundingClientRect();
-  return {x: box.left + view.camera.toScreenX(view.scene.x[u]), y: box.top + view.camera.toScreenY(view.scene.y[u])};
-}, node);
+const placeOfNode = (page, node) =>
+  page.evaluate((node) => {
+    const {view, canvas} = window.unspool,
+      u = view.unitOf(node),
+      box = canvas.getBoundingClientRect();
+    return {x: box.left + view.camera.toScreenX(view.scene.x[u]), y: box.top + view.camera.toScreenY(view.scene.y[u])};
+  }, node);
 
 /** Samples of the canvas; differing() counts those that another picture has otherwise. */
-const picture = (page) => page.evaluate(() => {
-  const {canvas} = window.unspool, copy = Object.assign(document.createElement("canvas"), {width: canvas.width, height: canvas.height});
-  const ctx = copy.getContext("2d", {willReadFrequently: true});
-  ctx.drawImage(canvas, 0, 0);
-  return Array.from(ctx.getImageData(0, 0, canvas.width, canvas.height).data.filter((_, k) => k % 29 === 0));
-});
+const picture = (page) =>
+  page.evaluate(() => {
+    const {canvas} = window.unspool,
+      copy = Object.assign(document.createElement("canvas"), {width: canvas.width, height: canvas.height});
+    const ctx = copy.getContext("2d", {willReadFrequently: true});
+    ctx.drawImage(canvas, 0, 0);
+    return Array.from(ctx.getImageData(0, 0, canvas.width, canvas.height).data.filter((_, k) => k % 29 === 0));
+  });
 const differing = (a, b) => a.reduce((sum, value, k) => sum + (Math.abs(value - b[k]) > 12 ? 1 : 0), 0);
 
 module.exports = {ROOT, check, differing, equal, picture, placeOfNode, runAll, settle, test, writePage};

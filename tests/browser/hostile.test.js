@@ -4,7 +4,10 @@ const {check, equal, settle, test} = require("./harness.js");
 
 test("nothing from a graph file ever runs, whatever its names hold", async ({open}) => {
   const page = await open(demo.hostile());
-  const elements = () => page.evaluate(() => document.querySelectorAll("img, iframe, object, embed, a, base, form, link:not([rel=icon])").length);
+  const elements = () =>
+    page.evaluate(
+      () => document.querySelectorAll("img, iframe, object, embed, a, base, form, link:not([rel=icon])").length,
+    );
   const scripts = await page.evaluate(() => document.scripts.length);
   for (const tab of await page.getByRole("tab").all()) {
     await tab.click();
@@ -20,7 +23,11 @@ test("nothing from a graph file ever runs, whatever its names hold", async ({ope
     app.setQuery("</script>");
     app.nextParameter();
   });
-  equal(await page.evaluate(() => [window.hacked, document.scripts.length]), [undefined ?? null, scripts].map((v) => v), "nothing ran, nothing was added");
+  equal(
+    await page.evaluate(() => [window.hacked, document.scripts.length]),
+    [undefined ?? null, scripts].map((v) => v),
+    "nothing ran, nothing was added",
+  );
 });
 
 test("marks of direction and control characters are shown and cannot turn a line round", async ({open}) => {

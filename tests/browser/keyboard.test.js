@@ -2,23 +2,56 @@
 const demo = require("./demo.js");
 const {check, equal, settle, test} = require("./harness.js");
 
-const state = (page) => page.evaluate(() => {
-  const {view, selected, graph} = window.unspool;
-  return {view: view.id, step: selected >= 0 ? graph.step[selected] : null, op: selected >= 0 ? graph.opName(selected) : null, focus: document.activeElement.id};
-});
+const state = (page) =>
+  page.evaluate(() => {
+    const {view, selected, graph} = window.unspool;
+    return {
+      view: view.id,
+      step: selected >= 0 ? graph.step[selected] : null,
+      op: selected >= 0 ? graph.opName(selected) : null,
+      focus: document.activeElement.id,
+    };
+  });
 
 test("every view and control is reached from the keyboard", async ({open}) => {
-  const page = await open(demo.lstm(20)), seen = new Set();
+  const page = await open(demo.lstm(20)),
+    seen = new Set();
   for (let k = 0; k < 40; k++) {
     await page.keyboard.press("Tab");
-    seen.add(await page.evaluate(() => document.activeElement.id || document.activeElement.getAttribute("aria-label") || document.activeElement.classList[0]));
+    seen.add(
+      await page.evaluate(
+        () =>
+          document.activeElement.id ||
+          document.activeElement.getAttribute("aria-label") ||
+          document.activeElement.classList[0],
+      ),
+    );
   }
-  for (const id of ["tab-unrolled", "search", "theme", "help", "canvas", "play", "slider", "Show cells (d)", "colour", "param"]) check(seen.has(id), `${id} in ${[...seen]}`);
+  for (const id of [
+    "tab-unrolled",
+    "search",
+    "theme",
+    "help",
+    "canvas",
+    "play",
+    "slider",
+    "Show cells (d)",
+    "colour",
+    "param",
+  ])
+    check(seen.has(id), `${id} in ${[...seen]}`);
 });
 
 test("digits choose views", async ({open}) => {
   const page = await open(demo.rnn(5));
-  for (const [key, id] of [["2", "folded"], ["3", "modules"], ["4", "memory"], ["5", "gradient"], ["6", "parameter"], ["1", "unrolled"]]) {
+  for (const [key, id] of [
+    ["2", "folded"],
+    ["3", "modules"],
+    ["4", "memory"],
+    ["5", "gradient"],
+    ["6", "parameter"],
+    ["1", "unrolled"],
+  ]) {
     await page.keyboard.press(key);
     equal((await state(page)).view, id, key);
   }
@@ -63,7 +96,8 @@ test("letters do not act while a search is written", async ({open}) => {
 });
 
 test("brackets move the backward walk, space plays it", async ({open}) => {
-  const page = await open(demo.rnn(6)), stage = () => page.evaluate(() => window.unspool.backward.stage);
+  const page = await open(demo.rnn(6)),
+    stage = () => page.evaluate(() => window.unspool.backward.stage);
   await page.keyboard.press("]");
   await page.keyboard.press("]");
   await page.keyboard.press("[");
@@ -71,14 +105,20 @@ test("brackets move the backward walk, space plays it", async ({open}) => {
   await page.keyboard.press(" ");
   await page.waitForFunction(() => window.unspool.backward.stage >= 3, null, {timeout: 5000});
   await page.keyboard.press(" ");
-  equal(await page.evaluate(() => Boolean(window.unspool.timer)), false, "paused");
+  equal(await page.evaluate(() => Boolean(window.unspool.player.timer)), false, "paused");
 });
 
 test("what is selected is said to a screen reader, and every control has a name", async ({open}) => {
   const page = await open(demo.rnn(4));
   await page.evaluate(() => window.unspool.select(8));
-  check(/node 8, shape 2 by 3, step 0/.test(await page.locator("#live").textContent()), await page.locator("#live").textContent());
-  const nameless = await page.evaluate(() => [...document.querySelectorAll("button, input, select, canvas:not([aria-hidden])")]
-    .filter((e) => e.offsetParent && !e.getAttribute("aria-label") && !e.textContent.trim() && !e.labels?.length).map((e) => e.outerHTML.slice(0, 80)));
+  check(
+    /node 8, shape 2 by 3, step 0/.test(await page.locator("#live").textContent()),
+    await page.locator("#live").textContent(),
+  );
+  const nameless = await page.evaluate(() =>
+    [...document.querySelectorAll("button, input, select, canvas:not([aria-hidden])")]
+      .filter((e) => e.offsetParent && !e.getAttribute("aria-label") && !e.textContent.trim() && !e.labels?.length)
+      .map((e) => e.outerHTML.slice(0, 80)),
+  );
   equal(nameless, [], "controls without a name");
 });

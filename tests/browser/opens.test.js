@@ -32,12 +32,15 @@ test("the policy lets nothing in but the page's own style and scripts", async ({
   const policy = await page.evaluate(() => document.querySelector("meta[http-equiv]").content);
   check(policy.startsWith("default-src 'none';"), policy);
   check(!policy.includes("unsafe") && !policy.includes("http"), policy);
-  const ran = await page.evaluate(() => new Promise((done) => {
-    const script = document.createElement("script");
-    script.textContent = "window.smuggled = true";
-    document.addEventListener("securitypolicyviolation", () => done(window.smuggled === true), {once: true});
-    document.body.append(script);
-  }));
+  const ran = await page.evaluate(
+    () =>
+      new Promise((done) => {
+        const script = document.createElement("script");
+        script.textContent = "window.smuggled = true";
+        document.addEventListener("securitypolicyviolation", () => done(window.smuggled === true), {once: true});
+        document.body.append(script);
+      }),
+  );
   equal(ran, false, "a script that is not the page's own");
 });
 
@@ -50,14 +53,20 @@ test("the page before its data stays below 100 KB", async ({folder}) => {
 });
 
 for (const [name, text] of Object.entries({
-  "another format": {format: "model"}, "a later version": {...demo.rnn(2), version: 3}, "broken JSON": '{"format": "unspool-graph",',
+  "another format": {format: "model"},
+  "a later version": {...demo.rnn(2), version: 3},
+  "broken JSON": '{"format": "unspool-graph",',
   "a node that reads a later one": (() => {
     const file = demo.rnn(2);
     file.segments[0].rows.at(-1)[file.slots.length] = 10000;
     return file;
   })(),
   "a count that does not add up": {...demo.rnn(2), nodes: 7},
-  "a claim of a million million nodes": {...demo.rnn(2), segments: [{count: 1e12, rows: demo.rnn(2).segments[0].rows}], nodes: 1e13},
+  "a claim of a million million nodes": {
+    ...demo.rnn(2),
+    segments: [{count: 1e12, rows: demo.rnn(2).segments[0].rows}],
+    nodes: 1e13,
+  },
   "a shape outside its table": {...demo.rnn(2), shapes: []},
 }))
   test(`${name} is refused with a sentence`, async ({open}) => {

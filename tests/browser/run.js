@@ -2,7 +2,19 @@
 "use strict";
 const {runAll} = require("./harness.js");
 
-for (const file of ["opens", "decode", "steps", "search", "pointer", "backward", "views", "keyboard", "link", "hostile", "frames"])
+for (const file of [
+  "opens",
+  "decode",
+  "steps",
+  "search",
+  "pointer",
+  "backward",
+  "views",
+  "keyboard",
+  "link",
+  "hostile",
+  "frames",
+])
   require(`./${file}.test.js`);
 
 runAll(process.argv.slice(2)).then(

@@ -2,13 +2,15 @@
 const demo = require("./demo.js");
 const {check, equal, settle, test} = require("./harness.js");
 
-const find = (page, text) => page.evaluate((text) => {
-  window.unspool.setQuery(text);
-  return window.unspool.found?.nodes ?? null;
-}, text);
+const find = (page, text) =>
+  page.evaluate((text) => {
+    window.unspool.setQuery(text);
+    return window.unspool.found?.nodes ?? null;
+  }, text);
 
 test("a query finds what its terms say", async ({open}) => {
-  const steps = 10, page = await open(demo.lstm(steps));
+  const steps = 10,
+    page = await open(demo.lstm(steps));
   const count = async (text) => (await find(page, text))?.length;
   equal(await count("op=tanh"), 4 * steps, "op=tanh");
   equal(await count("op=tanh & t=3"), 4, "op=tanh & t=3");
@@ -41,7 +43,9 @@ test("Enter goes from find to find, into folded steps too", async ({open}) => {
   await page.keyboard.press("Enter");
   await settle(page);
   const {selected, inSight} = await page.evaluate(() => {
-    const {view, selected} = window.unspool, u = view.unitOf(selected), x = view.camera.toScreenX(view.scene.x[u]);
+    const {view, selected} = window.unspool,
+      u = view.unitOf(selected),
+      x = view.camera.toScreenX(view.scene.x[u]);
     return {selected: window.unspool.graph.step[selected], inSight: u >= 0 && x > 0 && x < view.camera.width};
   });
   equal([selected, inSight], [20, true], "the step");

@@ -2,9 +2,12 @@
 const demo = require("./demo.js");
 const {check, equal, settle, test} = require("./harness.js");
 
-const slots = (page) => page.evaluate(() =>
-  window.unspool.view.scene.slots.filter((slot) => slot.fold || slot.step >= 0)
-    .map((slot) => (slot.fold ? `${slot.steps.first}-${slot.steps.last}x${slot.steps.count}` : slot.step)));
+const slots = (page) =>
+  page.evaluate(() =>
+    window.unspool.view.scene.slots
+      .filter((slot) => slot.fold || slot.step >= 0)
+      .map((slot) => (slot.fold ? `${slot.steps.first}-${slot.steps.last}x${slot.steps.count}` : slot.step)),
+  );
 
 test("a long run of steps is folded and says how long it is", async ({open}) => {
   const page = await open(demo.lstm(200));
@@ -14,8 +17,13 @@ test("a long run of steps is folded and says how long it is", async ({open}) => 
 test("a click on the fold unfolds it and keeps the place", async ({open}) => {
   const page = await open(demo.rnn(12));
   const at = await page.evaluate(() => {
-    const {view, canvas} = window.unspool, slot = view.scene.slots.find((s) => s.fold), box = canvas.getBoundingClientRect();
-    return {x: box.left + view.camera.toScreenX(slot.left + slot.width / 2), y: box.top + view.camera.toScreenY(view.scene.totalHeight / 2)};
+    const {view, canvas} = window.unspool,
+      slot = view.scene.slots.find((s) => s.fold),
+      box = canvas.getBoundingClientRect();
+    return {
+      x: box.left + view.camera.toScreenX(slot.left + slot.width / 2),
+      y: box.top + view.camera.toScreenY(view.scene.totalHeight / 2),
+    };
   });
   await page.mouse.click(at.x, at.y);
   await settle(page);
@@ -33,14 +41,17 @@ test("folding takes back what unfolding shows", async ({open}) => {
 
 test("any step can be folded into its neighbour and unfolded again", async ({open}) => {
   const page = await open(demo.rnn(6));
-  await page.evaluate(() => window.unspool.foldStep(window.unspool.facts.placement.cells.findIndex((cell) => cell.step === 2)));
+  await page.evaluate(() =>
+    window.unspool.foldStep(window.unspool.facts.placement.cells.findIndex((cell) => cell.step === 2)),
+  );
   equal(await slots(page), [0, 1, "2-3x2", 4, 5], "folded");
   await page.evaluate(() => window.unspool.unfold(window.unspool.view.scene.slots.find((slot) => slot.fold)));
   equal(await slots(page), [0, 1, 2, 3, 4, 5], "unfolded");
 });
 
 test("with every step unfolded each op has one box and each edge one curve", async ({open}) => {
-  const steps = 30, page = await open(demo.rnn(steps));
+  const steps = 30,
+    page = await open(demo.rnn(steps));
   await page.evaluate(() => {
     window.unspool.setDetail("ops");
     window.unspool.unfoldAll();
@@ -61,7 +72,10 @@ test("columns of equal structure share one stamp and stand equally far apart", a
   });
   const {stamps, gaps} = await page.evaluate(() => {
     const columns = window.unspool.view.scene.slots.filter((slot) => slot.step >= 0);
-    return {stamps: new Set(columns.map((slot) => slot.stamp.id)).size, gaps: [...new Set(columns.slice(1).map((slot, k) => slot.left - columns[k].left))]};
+    return {
+      stamps: new Set(columns.map((slot) => slot.stamp.id)).size,
+      gaps: [...new Set(columns.slice(1).map((slot, k) => slot.left - columns[k].left))],
+    };
   });
   check(stamps <= 3, `${stamps} stamps`);
   equal(gaps.length, 1, "distances");
@@ -70,11 +84,17 @@ test("columns of equal structure share one stamp and stand equally far apart", a
 test("boxes of one column never overlap", async ({open}) => {
   const page = await open(demo.lstm(8, 3), {fragment: "#d=ops"});
   const overlaps = await page.evaluate(() => {
-    const {scene} = window.unspool.view, found = [];
+    const {scene} = window.unspool.view,
+      found = [];
     for (const slot of scene.slots)
       for (const a of slot.shown ?? [])
         for (const b of slot.shown)
-          if (a < b && scene.units.row[a] === scene.units.row[b] && Math.abs(scene.x[a] - scene.x[b]) < (scene.width[a] + scene.width[b]) / 2) found.push([a, b]);
+          if (
+            a < b &&
+            scene.units.row[a] === scene.units.row[b] &&
+            Math.abs(scene.x[a] - scene.x[b]) < (scene.width[a] + scene.width[b]) / 2
+          )
+            found.push([a, b]);
     return found;
   });
   equal(overlaps, [], "pairs");
@@ -84,7 +104,14 @@ test("the textbook's letters stand in the boxes of a vanilla network", async ({o
   const page = await open(demo.rnn(4));
   const letters = await page.evaluate(() => {
     const {scene, look} = window.unspool.view;
-    return scene.slots.filter((slot) => slot.step >= 0).map((slot) => Array.from(slot.shown).sort((a, b) => scene.y[b] - scene.y[a] || scene.x[a] - scene.x[b]).map((u) => look.label(u)).join(" "));
+    return scene.slots
+      .filter((slot) => slot.step >= 0)
+      .map((slot) =>
+        Array.from(slot.shown)
+          .sort((a, b) => scene.y[b] - scene.y[a] || scene.x[a] - scene.x[b])
+          .map((u) => look.label(u))
+          .join(" "),
+      );
   });
   equal(letters, ["x₀ h₀ o₀ y₀ L₀", "x₁ h₁ o₁ y₁ L₁", "x₂ h₂ o₂ y₂ L₂", "x₃ h₃ o₃ y₃ L₃"], "from below");
 });
@@ -93,7 +120,11 @@ test("the folded view shows one step, its delays and its repetitions", async ({o
   const page = await open(demo.lstm(50), {fragment: "#v=folded&d=ops"});
   const {loops, shown, repeats} = await page.evaluate(() => {
     const {scene} = window.unspool.view;
-    return {loops: scene.loops.map(({delay}) => delay), shown: scene.units.count, repeats: scene.slots.map((slot) => slot.repeats).filter(Boolean)};
+    return {
+      loops: scene.loops.map(({delay}) => delay),
+      shown: scene.units.count,
+      repeats: scene.slots.map((slot) => slot.repeats).filter(Boolean),
+    };
   });
   equal(loops, [1, 1, 1, 1, 1], "h and c of two layers, and the sum of losses");
   equal(repeats, [50], "times");

@@ -5,12 +5,16 @@ const {check, equal, settle, test} = require("./harness.js");
 test("the gradient view has a row for h, c and every gate of each layer", async ({open}) => {
   const page = await open(demo.lstm(20), {fragment: "#v=gradient"});
   const rows = await page.evaluate(() => window.unspool.view.rows.map(({scope, name}) => `${scope} ${name}`));
-  const layer = (l) => ["h", "c", "tanh(c)", "gate i", "gate f", "gate g", "gate o"].map((name) => `encoder/lstm.${l} ${name}`);
+  const layer = (l) =>
+    ["h", "c", "tanh(c)", "gate i", "gate f", "gate g", "gate o"].map((name) => `encoder/lstm.${l} ${name}`);
   equal(rows, [...layer(0), ...layer(1)], "rows");
 });
 
 test("the gradient view fits the decay of a norm that shrinks by a known factor", async ({open}) => {
-  const steps = 40, page = await open(demo.rnn(steps, {norms: (n) => (n.flags & 2 ? 3 * 0.8 ** (steps - 1 - n.step) : -1)}), {fragment: "#v=gradient"});
+  const steps = 40,
+    page = await open(demo.rnn(steps, {norms: (n) => (n.flags & 2 ? 3 * 0.8 ** (steps - 1 - n.step) : -1)}), {
+      fragment: "#v=gradient",
+    });
   const decay = await page.evaluate(() => window.unspool.view.rows[0].decay);
   check(Math.abs(decay - 0.8) < 1e-9, `x${decay}`);
   check((await page.locator("#details").innerText()).includes("vanishing"), "and says what that means");
@@ -26,7 +30,8 @@ test("the first gradient that is not finite is found where the walk meets it", a
 });
 
 test("a state that comes in as a plain value is marked as a truncation", async ({open}) => {
-  const r = new demo.Recorder(), weight = r.parameter("weight", [2, 2]);
+  const r = new demo.Recorder(),
+    weight = r.parameter("weight", [2, 2]);
   let h = r.node("input", [], [2, 2]);
   for (let t = 0; t < 12; t++) {
     r.step = t;
@@ -46,17 +51,28 @@ test("the parameter view opens on the recurrent weight and tells a step's share"
     const {series, norm} = window.unspool.view.parameter;
     return {series: {norm: Array.from(series.norm), cosine: Array.from(series.cosine)}, norm};
   });
-  const sum = series.norm.reduce((total, value, t) => total + value * series.cosine[t] * norm, 0), file = demo.rnn(20);
+  const sum = series.norm.reduce((total, value, t) => total + value * series.cosine[t] * norm, 0),
+    file = demo.rnn(20);
   const dots = file.parameters[1].series.dot.reduce((a, b) => a + b, 0);
   check(Math.abs(sum - dots) < 1e-9 * Math.abs(dots), "norm, cosine and dot agree");
 });
 
 test("the memory view's clock adds up to the peak that the definition gives", async ({open}) => {
-  const file = demo.lstm(15), page = await open(file, {fragment: "#v=memory"});
+  const file = demo.lstm(15),
+    page = await open(file, {fragment: "#v=memory"});
   const got = await page.evaluate(() => window.unspool.view.peak.total);
-  const at = (slot) => file.slots.indexOf(slot), rows = file.segments.flatMap(({count, rows, strides = []}) =>
-    Array.from({length: count}, (_, k) => rows.map((row, r) => row.map((value, e) => value + k * (strides.find((s) => s[0] === r && s[1] === e)?.[2] ?? 0))))).flat();
-  let held = rows.reduce((sum, row) => sum + row[at("arena_bytes")], 0), most = held;
+  const at = (slot) => file.slots.indexOf(slot),
+    rows = file.segments
+      .flatMap(({count, rows, strides = []}) =>
+        Array.from({length: count}, (_, k) =>
+          rows.map((row, r) =>
+            row.map((value, e) => value + k * (strides.find((s) => s[0] === r && s[1] === e)?.[2] ?? 0)),
+          ),
+        ),
+      )
+      .flat();
+  let held = rows.reduce((sum, row) => sum + row[at("arena_bytes")], 0),
+    most = held;
   for (let visit = file.loss; visit >= 0; visit--) {
     for (const row of rows) if (row[at("gradient_born")] === visit) held += row[at("gradient_bytes")];
     most = Math.max(most, held);
@@ -76,9 +92,16 @@ test("memory can be stacked by kind and by module to the same height", async ({o
 test("the modules' totals are the sums of what is inside", async ({open}) => {
   const page = await open(demo.lstm(10), {fragment: "#v=modules"});
   const sums = await page.evaluate(() => {
-    const {root} = window.unspool.view, {graph} = window.unspool;
-    const nodes = graph.parameter.filter((p) => p < 0).length, weights = graph.parameters.reduce((sum, p) => sum + graph.shapeList(p.node).reduce((a, b) => a * b, 1), 0);
-    return [root.nodes === nodes, root.parameters === weights, root.flops, graph.flops.filter((_, i) => graph.parameter[i] < 0).reduce((a, b) => a + b, 0)];
+    const {root} = window.unspool.view,
+      {graph} = window.unspool;
+    const nodes = graph.parameter.filter((p) => p < 0).length,
+      weights = graph.parameters.reduce((sum, p) => sum + graph.shapeList(p.node).reduce((a, b) => a * b, 1), 0);
+    return [
+      root.nodes === nodes,
+      root.parameters === weights,
+      root.flops,
+      graph.flops.filter((_, i) => graph.parameter[i] < 0).reduce((a, b) => a + b, 0),
+    ];
   });
   equal(sums.slice(0, 2), [true, true], "nodes and weights");
   equal(sums[2], sums[3], "flops");
@@ -108,7 +131,13 @@ test("what the file asks to be shown first is shown", async ({open}) => {
   const page = await open(file);
   const got = await page.evaluate(() => {
     const app = window.unspool;
-    return [app.view.id, document.documentElement.dataset.theme, app.color, app.params, app.views.unrolled.scene.slots.filter((s) => s.step >= 0).length];
+    return [
+      app.view.id,
+      document.documentElement.dataset.theme,
+      app.color,
+      app.params,
+      app.views.unrolled.scene.slots.filter((s) => s.step >= 0).length,
+    ];
   });
   equal(got, ["gradient", "dark", "flops", "lane", 6], "hints");
 });
@@ -118,13 +147,19 @@ test("light and dark have different grounds and both are readable", async ({open
   for (const theme of ["light", "dark"]) {
     await page.evaluate((theme) => window.unspool.setTheme(theme), theme);
     const contrast = await page.evaluate(() => {
-      const {theme} = window.unspool, luminance = (hex) => {
-        const [r, g, b] = [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16) / 255).map((c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4));
-        return 0.2126 * r + 0.7152 * g + 0.0722 * b;
-      };
-      const ratio = (a, b) => (Math.max(luminance(a), luminance(b)) + 0.05) / (Math.min(luminance(a), luminance(b)) + 0.05);
+      const {theme} = window.unspool,
+        luminance = (hex) => {
+          const [r, g, b] = [1, 3, 5]
+            .map((at) => parseInt(hex.slice(at, at + 2), 16) / 255)
+            .map((c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4));
+          return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+        };
+      const ratio = (a, b) =>
+        (Math.max(luminance(a), luminance(b)) + 0.05) / (Math.min(luminance(a), luminance(b)) + 0.05);
       const grounds = ["paper", "panel", "column", "box", "input", "state", "loss", "head", "constant"];
-      return Math.min(...grounds.flatMap((ground) => [ratio(theme.ink, theme[ground]), ratio(theme.soft, theme[ground]) * 1.2]));
+      return Math.min(
+        ...grounds.flatMap((ground) => [ratio(theme.ink, theme[ground]), ratio(theme.soft, theme[ground]) * 1.2]),
+      );
     });
     check(contrast > 4.5, `${theme}: contrast ${contrast}`);
   }

@@ -17,6 +17,7 @@ class App {
       themeChoice: null,
     });
     this.minimap = new Minimap(this);
+    this.player = new Player(this);
     this.views = {
       unrolled: new GraphView(this, false),
       folded: new GraphView(this, true),
@@ -29,38 +30,10 @@ class App {
     this.plainFolds = this.views.unrolled.folds.toText();
     this.redraw = framed(() => this.draw());
     this.listen();
-    this.takePageHints();
+    takeHints(this);
     this.theme = readTheme();
     this.resize();
     fragmentToView(this, location.hash);
-  }
-
-  // What the file asks to be shown first; the fragment wins over it.
-  takePageHints() {
-    const {page} = this.graph,
-      {unrolled} = this.views;
-    const title = typeof page.title === "string" && page.title ? page.title : "unspool graph";
-    $("title").textContent = visible(title);
-    document.title = visible(title);
-    if (page.theme === "light" || page.theme === "dark") this.setTheme(page.theme);
-    else this.setTheme(matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light", false);
-    if (typeof page.steps === "string" && page.steps) {
-      foldsOfSteps(unrolled.folds, page.steps);
-      this.plainFolds = unrolled.folds.toText();
-      unrolled.folds.foldAll = () => foldsOfSteps(unrolled.folds, page.steps);
-    }
-    this.hint = {
-      view: Object.hasOwn(this.views, page.view ?? "") ? page.view : "unrolled",
-      color: Object.hasOwn(COLOR_CHOICES, page.color ?? "") ? page.color : "role",
-      params: page.params === "lane" ? "lane" : "badge",
-      backward: page.phase === "backward",
-      query: typeof page.scope === "string" && page.scope ? `scope~"${page.scope.replace(/[\\"]/g, "\\$&")}"` : "",
-    };
-    const {graph, facts} = this,
-      parts = [`${grouped(graph.count)} nodes`];
-    if (facts.steps) parts.push(`${grouped(facts.steps)} steps`);
-    if (graph.parameters.length) parts.push(`${graph.parameters.length} parameters`);
-    $("facts").textContent = parts.join("  \u00b7  ");
   }
 
   listen() {
@@ -84,7 +57,7 @@ class App {
     });
     $("slider").addEventListener("input", (event) => this.setStage(Number(event.target.value)));
     $("slider").max = this.backward.last;
-    $("play").addEventListener("click", () => this.play());
+    $("play").addEventListener("click", () => this.player.toggle());
     $("back").addEventListener("click", () => this.setStage(this.backward.stage - 1));
     $("ahead").addEventListener("click", () => this.setStage(this.backward.stage + 1));
     buildTabs(this);
@@ -104,7 +77,7 @@ class App {
   }
 
   setView(id) {
-    this.stop();
+    this.player.stop();
     this.view = this.views[id];
     this.view.show();
     const tree = id === "modules";
@@ -279,7 +252,7 @@ class App {
     this.redraw();
   }
   letGo() {
-    this.stop();
+    this.player.stop();
     this.backward.stage = 0;
     this.litParameter = null;
     this.setQuery("");
@@ -296,36 +269,6 @@ class App {
     this.redraw();
     this.remember();
   }
-  play() {
-    if (this.timer) return this.stop();
-    if (this.backward.stage >= this.backward.last) this.setStage(0);
-    if (!this.backward.last) return;
-    const stages = Math.max(1, Math.ceil(this.backward.last / 240)); // the longest walk takes about two minutes
-    const slow = matchMedia("(prefers-reduced-motion: reduce)").matches ? 900 : 480;
-    const tick = () => {
-      this.setStage(this.backward.stage + stages);
-      this.followWalk();
-      if (this.backward.stage >= this.backward.last) this.stop();
-    };
-    this.timer = setInterval(tick, slow);
-    tick();
-    showMoment(this);
-  }
-  stop() {
-    clearInterval(this.timer);
-    this.timer = null;
-    if (this.view) showMoment(this);
-  }
-  followWalk() {
-    const {view} = this,
-      cell = this.backward.current?.cell;
-    if (!(view instanceof GraphView) || cell === undefined || cell >= BAR) return;
-    const x = view.placeOf(cell);
-    if (x === null) return;
-    const at = view.camera.toScreenX(x);
-    if (at < 60 || at > view.camera.width - 60) this.centreOn(x);
-  }
-
   say(text) {
     $("live").textContent = text;
   }

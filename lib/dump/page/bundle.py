@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Puts the page together: page.html with its style and its scripts in place, and @graph@ where the graph file goes.
 
-The scripts are packed (deflate, base64), so that a page with little data is small while its code, comments and all,
-stays readable in a browser's developer tools. The content security policy names the hashes of the loader, of the
-unpacked scripts and of the style: nothing else can run, not even a script that a graph file might smuggle in.
+Scripts lose their comments and indentation and are packed (deflate, base64); a loader of a few lines unpacks them. The
+content security policy names the hashes of the loader, of the unpacked script and of the style: nothing else can run,
+not even a script that a graph file might smuggle in.
 
     bundle.py -o page.html              the bundle
     bundle.py --graph g.json -o x.html  a page of one graph file
@@ -17,9 +17,16 @@ import zlib
 
 FOLDER = pathlib.Path(__file__).resolve().parent
 BUDGET = 100_000  # bytes of the page before its data
-SCRIPTS = """text model decode placement units folds stamp theme layout routes foldedges facts camera paint tiles look backward
-             folded overlay graphview query axes memoryview gates heatview parameterview modules details minimap link keys
-             pointer chrome app main""".split()
+SCRIPTS = """text model decode period placement units folds stamp theme geometry layout routes foldedges facts camera paint tiles look backward
+             folded overlay timeline graphview query axes memoryview gates gradientfacts heatview parameterview modules details minimap link keys
+             pointer chrome player hints app main""".split()
+
+
+def squeeze(script):
+    """Leaves out what a browser skips: indentation, empty lines, lines that are comments."""
+    lines = [line.strip() for line in script.split("\n")]
+    kept = [line for line in lines if line and not line.startswith("//") and not (line.startswith("/*") and line.endswith("*/"))]
+    return "\n".join(kept)
 
 
 def digest(text):
@@ -30,7 +37,8 @@ def bundle():
     wanted = {FOLDER / f"{name}.js" for name in SCRIPTS}
     if strange := wanted ^ set(FOLDER.glob("*.js")):
         sys.exit(f"bundle.py: SCRIPTS and the folder differ in {', '.join(sorted(p.name for p in strange))}")
-    script = '"use strict";\n(() => {\n' + "\n".join((FOLDER / f"{name}.js").read_text() for name in SCRIPTS) + "})();\n"
+    parts = [squeeze((FOLDER / f"{name}.js").read_text()) for name in SCRIPTS]
+    script = "\n".join(['"use strict";', "(() => {", *parts, "})();", ""])
     packer = zlib.compressobj(9, zlib.DEFLATED, -15)
     packed = base64.b64encode(packer.compress(script.encode()) + packer.flush()).decode()
     style = (FOLDER / "page.css").read_text()

@@ -192,8 +192,8 @@ function scaleLegend(title, scale) {
 function showMoment(app) {
   const {backward} = app;
   $("slider").value = backward.stage;
-  $("play").textContent = app.timer ? "\u2759\u2759" : "\u25b6";
-  $("play").setAttribute("aria-label", app.timer ? "Pause the backward walk" : "Play the backward walk");
+  $("play").textContent = app.player.timer ? "\u2759\u2759" : "\u25b6";
+  $("play").setAttribute("aria-label", app.player.timer ? "Pause the backward walk" : "Play the backward walk");
   $("transport").hidden = backward.last === 0;
   const out = $("moment");
   if (!backward.active) {

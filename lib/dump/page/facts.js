@@ -4,6 +4,7 @@
 class Facts {
   constructor(graph) {
     this.graph = graph;
+    this.inferred = inferSteps(graph);
     this.placement = place(graph);
     this.role = findRoles(graph, this.placement);
     this.findUses();
@@ -97,10 +98,8 @@ function shortParameter(name) {
   return letters.length > 7 ? letters.slice(0, 6).join("") + "\u2026" : plain;
 }
 
-/**
- * The backward walk goes from the loss to the first node. A stage is a stretch of it inside one column or lane:
- * {first, end, cell}, its nodes being first..end-1.
- */
+// The backward walk goes from the loss to the first node. A stage is a stretch of it inside one column or lane:
+// {first, end, cell}, its nodes being first..end-1.
 function findStages(graph, placement) {
   const stages = [];
   const from = graph.loss >= 0 ? graph.loss : graph.count - 1;

@@ -123,7 +123,7 @@ function drawLoops(ctx, view, app) {
   ctx.font = `650 24px ${FONT}`;
   for (const slot of scene.slots)
     if (slot.repeats) ctx.fillText(`\u00d7${slot.repeats}`, slot.left + slot.width / 2, columnTop(scene) + 30);
-  if (view.camera.zoom >= NEAR) drawGradientCharts(ctx, view, app);
+  if (view.camera.zoom >= scene.geometry.near) drawGradientCharts(ctx, view, app);
 }
 
 /** On every node: its gradient's norm over the steps, on the logarithmic scale that all share. */

@@ -94,12 +94,12 @@ class GraphView {
     let complete = true;
     if (direct) {
       camera.apply(ctx, ratio);
-      new Painter(ctx, theme, camera.zoom).scene(scene, box, this.look);
+      new Painter(ctx, theme, camera.zoom, scene.geometry).scene(scene, box, this.look);
     } else {
       complete = this.tiles.draw(ctx, camera, ratio, (tile, part) => {
         tile.fillStyle = theme.paper;
         tile.fillRect(part.left, part.top, part.right - part.left, part.bottom - part.top);
-        new Painter(tile, theme, camera.zoom).scene(scene, part, this.look);
+        new Painter(tile, theme, camera.zoom, scene.geometry).scene(scene, part, this.look);
       });
     }
     camera.apply(ctx, ratio);
@@ -129,7 +129,7 @@ class GraphView {
       for (const u of slot.shown ?? []) {
         if (Math.abs(x - scene.x[u]) > scene.width[u] / 2 + 16 || Math.abs(y - scene.y[u]) > scene.geometry.height)
           continue;
-        const parameter = camera.zoom >= NEAR ? this.badgeAt(u, x, y) : null;
+        const parameter = camera.zoom >= SMALL ? this.badgeAt(u, x, y) : null;
         if (parameter !== null) return {unit: u, parameter};
       }
     const reach = scene.geometry.height / 2 + 2 / camera.zoom;
@@ -174,7 +174,7 @@ class GraphView {
     const u = this.unitOf(node);
     if (u < 0) return;
     const {camera, scene} = this;
-    if (camera.zoom < NEAR) camera.zoom = 0.7;
+    if (camera.zoom < SMALL) camera.zoom = 0.7;
     const sx = camera.toScreenX(scene.x[u]),
       sy = camera.toScreenY(scene.y[u]);
     if (sx < 90 || sx > camera.width - 90 || sy < 80 || sy > camera.height - 80) {

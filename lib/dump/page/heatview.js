@@ -40,8 +40,8 @@ class HeatView extends ChartView {
     for (const row of this.rows) this.fill(row);
     this.scale = new LogScale(this.rows.flatMap((row) => Array.from(row.norms)));
     this.extent = [0, Math.max(1, this.columns.length)];
-    this.cuts = this.findCuts();
-    this.firstNaN = this.findFirstNaN();
+    this.cuts = findCuts(this.app.facts, this.columns);
+    this.firstNaN = findFirstNaN(this.app.graph);
     this.image = null;
   }
 
@@ -55,37 +55,6 @@ class HeatView extends ChartView {
       if (node >= 0) row.norms[k] = facts.graph.norm[node];
     }
     row.decay = decayOf(row.norms);
-  }
-
-  /** Between which columns no gradient can pass, though values do. */
-  findCuts() {
-    const {graph, placement, role} = this.app.facts,
-      cuts = [];
-    this.columns.forEach((c, k) => {
-      let values = 0,
-        gradients = 0;
-      for (const i of placement.members.of(c))
-        for (const input of graph.inputsOf(i)) {
-          const from = placement.drawnAs[input],
-            cell = placement.cell[from];
-          const carried = cell < BAR && cell !== c && graph.parameter[from] < 0;
-          if (!carried || (placement.standsFor[from] !== NOWHERE && role[from] === ROLE.constant)) continue;
-          values++;
-          if (graph.has(from, FLAG.needsGrad)) gradients++;
-        }
-      if (values > 0 && gradients === 0) cuts.push(k);
-    });
-    return cuts;
-  }
-
-  /** The backward walk's first norm that is not finite, else the first value that is not. */
-  findFirstNaN() {
-    const {graph} = this.app;
-    for (let i = graph.count; i-- > 0;)
-      if (graph.norm[i] === Infinity || Number.isNaN(graph.norm[i])) return {node: i, what: "gradient"};
-    const bad = graph.statistics?.nonfinite;
-    const i = bad ? bad.findIndex((n) => n > 0) : -1;
-    return i >= 0 ? {node: i, what: "value"} : null;
   }
 
   heading() {
@@ -258,66 +227,6 @@ class HeatView extends ChartView {
   }
 
   details() {
-    const {app} = this,
-      {graph} = app,
-      out = [el("h2", {}, "How gradients travel")];
-    const decays = this.rows.filter((row) => row.decay !== null && /^(h|c|h, c|state)/.test(row.name));
-    if (decays.length)
-      out.push(
-        pairs(
-          decays.map((row) => [
-            data(`${lastPart(row.scope)} ${row.name}`),
-            `\u00d7${numberText(row.decay)} a step back: ${verdict(row)}`,
-          ]),
-        ),
-      );
-    if (this.cuts.length)
-      out.push(
-        el(
-          "p",
-          {},
-          `No gradient passes into the steps before ${this.cuts
-            .slice(0, 12)
-            .map((k) => "t = " + app.facts.placement.cells[this.columns[k]].step)
-            .join(", ")}: the state comes in there as a plain value (truncation, dashed).`,
-        ),
-      );
-    if (this.firstNaN) {
-      const {node, what} = this.firstNaN;
-      out.push(el("h3", {}, `first ${what} that is not finite`), ...links(app, "", [node]).slice(1));
-      const sources = Array.from(graph.readersOf(node)).filter((i) => graph.norm[i] >= 0 && graph.norm[i] < Infinity);
-      if (what === "gradient" && sources.length)
-        out.push(
-          el("p", {}, "What reads it still has a finite gradient: the backward rule of one of these made it."),
-          ...links(app, "", sources).slice(1),
-        );
-    }
-    return out;
+    return describeGradients(this);
   }
-}
-
-/** The factor by which norms change from a step to the one before it, fitted to their logarithms; null: too few. */
-function decayOf(norms) {
-  let n = 0,
-    sx = 0,
-    sy = 0,
-    sxx = 0,
-    sxy = 0;
-  norms.forEach((norm, k) => {
-    if (!(norm > 0) || norm === Infinity) return;
-    const y = Math.log(norm);
-    n++;
-    sx += k;
-    sy += y;
-    sxx += k * k;
-    sxy += k * y;
-  });
-  const spread = n * sxx - sx * sx;
-  return n < 4 || spread === 0 ? null : Math.exp(-(n * sxy - sx * sy) / spread);
-}
-
-/** Over the whole sequence a factor of more than a thousand either way is worth a word. */
-function verdict(row) {
-  const over = row.decay ** (row.count - 1);
-  return over < 1e-3 ? "vanishing" : over > 1e3 ? "exploding" : "steady";
 }

@@ -118,7 +118,7 @@ function onKey(app, event) {
     "=": () => app.zoom(1.25),
     "-": () => app.zoom(0.8),
     Escape: () => app.letGo(),
-    " ": onButton ? null : () => app.play(),
+    " ": onButton ? null : () => app.player.toggle(),
   };
   const views = Object.keys(app.views);
   const act =

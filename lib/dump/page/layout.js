@@ -1,68 +1,6 @@
 // The scene: every unit's place. A step is laid out once for every structure that steps have and stamped along time, so
 // the whole is linear in what is shown. x grows to the right and y downwards; rows are counted from below.
 
-const GEOMETRY = {
-  ops: {
-    width: 96,
-    height: 36,
-    pitch: 64,
-    gap: 16,
-    between: 60,
-    fold: 110,
-    font: `500 13px ${FONT}`,
-    small: `10.5px ${FONT}`,
-    labelAt: -6,
-    smallAt: 9,
-    letter: 8,
-    mark: 15,
-    markFont: `700 9.5px ${FONT}`,
-  },
-  cells: {
-    width: 116,
-    height: 62,
-    pitch: 112,
-    gap: 16,
-    between: 70,
-    fold: 128,
-    font: `600 20px ${FONT}`,
-    small: `11.5px ${FONT}`,
-    labelAt: -12,
-    smallAt: 9,
-    letter: 11.5,
-    mark: 17,
-    markFont: `700 10.5px ${FONT}`,
-  },
-  foldedOps: {
-    width: 118,
-    height: 60,
-    pitch: 92,
-    gap: 20,
-    between: 70,
-    fold: 0,
-    font: `600 14px ${FONT}`,
-    small: `11px ${FONT}`,
-    labelAt: -18,
-    smallAt: -3,
-    letter: 9.3,
-    mark: 16,
-    markFont: `700 10px ${FONT}`,
-  },
-  foldedCells: {
-    width: 150,
-    height: 92,
-    pitch: 150,
-    gap: 26,
-    between: 90,
-    fold: 0,
-    font: `600 22px ${FONT}`,
-    small: `12px ${FONT}`,
-    labelAt: -27,
-    smallAt: -5,
-    letter: 13,
-    mark: 18,
-    markFont: `700 11px ${FONT}`,
-  },
-};
 const PORT_WIDTH = 8;
 
 class Layouter {

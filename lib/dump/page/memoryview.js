@@ -58,6 +58,7 @@ class MemoryChart extends ChartView {
   }
 
   readEvents(file, count) {
+    this.flush = file.slot("flush_bytes");
     this.scratch = file.slot("scratch_bytes");
     this.held = file.slot("held_bytes");
     this.bytes = file.slot("gradient_bytes");
@@ -69,12 +70,12 @@ class MemoryChart extends ChartView {
     const heldFreed = file.slot("held_freed", new Int32Array(count));
     for (let i = 0; i < count; i++) {
       if (this.born[i] >= 0) this.bornAt[this.born[i]] += this.bytes[i];
-      if (this.freed[i] >= 0) this.freedAt[this.freed[i]] += this.bytes[i];
+      if (this.freed[i] >= 0 && this.freed[i] !== i) this.freedAt[this.freed[i]] += this.bytes[i];
       if (heldFreed[i] >= 0) this.heldFreedAt[heldFreed[i]] += this.held[i];
     }
   }
 
-  /** Walks the clock; of every bucket of ticks keeps the moment at which most was held. */
+  /** Walks the clock, as the format's page defines it; of every bucket of ticks keeps the moment at which most was held. */
   sample(from, to) {
     const {graph} = this.app,
       {count} = graph,
@@ -112,13 +113,17 @@ class MemoryChart extends ChartView {
         }
         note(tick);
       } else {
-        add(f, this.bornAt[i]);
-        add(f + 1, this.held[i]);
+        if (this.flush[i] > 0) {
+          add(f + 2, this.flush[i]);
+          note(tick);
+          add(f + 2, -this.flush[i]);
+        }
+        add(f, this.bornAt[i] - this.freedAt[i]);
+        add(f + 1, this.held[i] - this.heldFreedAt[i]);
         add(f + 2, this.scratch[i]);
         note(tick);
-        add(f, -this.freedAt[i]);
-        add(f + 1, -this.heldFreedAt[i]);
         add(f + 2, -this.scratch[i]);
+        if (this.freed[i] === i) add(f, -this.bytes[i]);
       }
     }
     this.samples = {list: samples, per, first, end, peak};

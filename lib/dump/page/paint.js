@@ -1,13 +1,13 @@
 // Paints a scene, or the part of it inside a box. What is too small to be read is left out: first letters and arrow
 // heads, then edges and outlines, until a box is a dot of its colour.
 
-const NEAR = 0.42,
-  FAR = 0.13; // zoom from which letters, and outlines, are drawn
+const FAR = 0.13; // zoom from which outlines are drawn; letters are from the geometry's `near`
+const SMALL = 0.4; // and small letters
 
 class Painter {
-  constructor(ctx, theme, zoom) {
+  constructor(ctx, theme, zoom, geometry) {
     Object.assign(this, {ctx, theme, zoom});
-    this.near = zoom >= NEAR;
+    this.near = zoom >= geometry.near;
     this.far = zoom < FAR;
     this.dot = 0.8 / zoom;
   }
@@ -24,11 +24,11 @@ class Painter {
     }
     if (this.zoom > FAR / 2.5) this.crossEdges(scene, shown, box);
     const half = scene.geometry.height / 2;
+    for (const slot of shown) if (slot.fold) this.fold(scene, slot, look);
     for (const slot of shown)
       for (const u of slot.shown ?? [])
         if (scene.y[u] + half >= box.top && scene.y[u] - half <= box.bottom) this.unit(scene, u, look);
     for (const u of scene.bars) this.unit(scene, u, look, box);
-    for (const slot of shown) if (slot.fold) this.fold(scene, slot, look);
   }
 
   columns(scene, box) {
@@ -124,7 +124,7 @@ class Painter {
     ctx.stroke();
     if (!this.near) return;
     this.letters(scene, u, look, box);
-    this.badges(scene, u, look);
+    if (this.zoom >= SMALL) this.badges(scene, u, look);
   }
 
   letters(scene, u, look, box) {
@@ -143,8 +143,8 @@ class Painter {
     ctx.textBaseline = "middle";
     ctx.fillStyle = ink ?? theme.ink;
     ctx.font = geometry.font;
-    ctx.fillText(isolated(look.label(u), limit), x, scene.y[u] + (sub ? geometry.labelAt : 0));
-    if (!sub) return;
+    ctx.fillText(isolated(look.label(u), limit), x, scene.y[u] + (sub && this.zoom >= SMALL ? geometry.labelAt : 0));
+    if (!sub || this.zoom < SMALL) return;
     ctx.fillStyle = ink ?? theme.soft;
     ctx.font = geometry.small;
     ctx.fillText(isolated(sub, Math.floor(scene.width[u] / 5.6)), x, scene.y[u] + geometry.smallAt);
