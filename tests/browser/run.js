@@ -1,5 +1,11 @@
 // node run.js [part of a test's name]...
 "use strict";
+try {
+  require.resolve("playwright-core");
+} catch {
+  console.log("skipped: playwright-core is not here; tools/packages browser installs it and chromium");
+  process.exit(77);
+}
 const {runAll} = require("./harness.js");
 
 for (const file of [

@@ -26,6 +26,7 @@ function takeHints(app) {
   const {graph, facts} = app,
     parts = [`${grouped(graph.count)} nodes`];
   if (facts.steps) parts.push(`${grouped(facts.steps)} steps${facts.inferred ? " found by their period" : ""}`);
-  if (graph.parameters.length) parts.push(`${graph.parameters.length} parameter${graph.parameters.length > 1 ? "s" : ""}`);
+  if (graph.parameters.length)
+    parts.push(`${graph.parameters.length} parameter${graph.parameters.length > 1 ? "s" : ""}`);
   $("facts").textContent = parts.join("  \u00b7  ");
 }
