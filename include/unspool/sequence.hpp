@@ -10,7 +10,6 @@
 
 #include "unspool/ids.hpp"
 #include "unspool/recording.hpp"
-#include "unspool/reduction.hpp"
 
 namespace unspool {
 
@@ -60,6 +59,9 @@ class Sequence {
   /// [T,B,...] in the order of the batch, with `padding` beyond each row's end.
   Var<T> padded(double padding = 0, Where where = Where::current()) const;
 
+  /// Both have the same rows, packed in the same order.
+  bool same_lengths(const Sequence& other) const;
+
   /// The same lengths with other data [N,...]. Throws shape_mismatch.
   Sequence with(const Var<T>& data) const;
   /// f over the values of all steps at once: f maps [N,...] to [N,...], row by row.
@@ -94,32 +96,9 @@ Sequence(const Parameter<T>&) -> Sequence<T>;
 template <Scalar T>
 Sequence<T> concat(const Sequence<T>& a, const Sequence<T>& b, Where where = Where::current());
 
-/// cross_entropy of the steps that exist: logits of rows [C]; targets [T,B], one class a step, whatever the padding
-/// holds. The mean is over all steps of all rows, and 0 where there are none.
-template <Scalar T>
-Var<T> cross_entropy(const Sequence<T>& logits, const Ids& targets, CrossEntropyOptions options = {},
-                     Where where = Where::current());
-
-/// binary_cross_entropy_with_logits, and mse, of the steps that exist; both sequences have the same lengths. The mean is
-/// over all their numbers, and 0 where there are none. Throws shape_mismatch.
-template <Scalar T>
-Var<T> binary_cross_entropy_with_logits(const Sequence<T>& logits, const Sequence<T>& targets,
-                                        Reduction reduction = Reduction::mean, Where where = Where::current());
-template <Scalar T>
-Var<T> mse(const Sequence<T>& x, const Sequence<T>& targets, Reduction reduction = Reduction::mean,
-           Where where = Where::current());
-
 extern template class UNSPOOL_API Sequence<float>;
 extern template class UNSPOOL_API Sequence<double>;
 extern template UNSPOOL_API Sequence<float> concat(const Sequence<float>&, const Sequence<float>&, Where);
 extern template UNSPOOL_API Sequence<double> concat(const Sequence<double>&, const Sequence<double>&, Where);
-extern template UNSPOOL_API Var<float> cross_entropy(const Sequence<float>&, const Ids&, CrossEntropyOptions, Where);
-extern template UNSPOOL_API Var<double> cross_entropy(const Sequence<double>&, const Ids&, CrossEntropyOptions, Where);
-extern template UNSPOOL_API Var<float> binary_cross_entropy_with_logits(const Sequence<float>&, const Sequence<float>&,
-                                                                        Reduction, Where);
-extern template UNSPOOL_API Var<double> binary_cross_entropy_with_logits(const Sequence<double>&,
-                                                                         const Sequence<double>&, Reduction, Where);
-extern template UNSPOOL_API Var<float> mse(const Sequence<float>&, const Sequence<float>&, Reduction, Where);
-extern template UNSPOOL_API Var<double> mse(const Sequence<double>&, const Sequence<double>&, Reduction, Where);
 
 }  // namespace unspool

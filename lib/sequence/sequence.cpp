@@ -110,63 +110,23 @@ std::vector<std::int64_t> Sequence<T>::pack(const Ids& padded) const {
   return packed;
 }
 
-namespace {
-
 template <Scalar T>
-void check_same_lengths(const Sequence<T>& a, const Sequence<T>& b, const char* op) {
-  detail::require(
-      std::ranges::equal(a.lengths(), b.lengths()) && std::ranges::equal(a.sorted_indices(), b.sorted_indices()),
-      ErrorCode::shape_mismatch, op, "both sequences must have the same lengths in the same order; given {} and {}",
-      a.lengths(), b.lengths());
+bool Sequence<T>::same_lengths(const Sequence& other) const {
+  return std::ranges::equal(lengths(), other.lengths()) && std::ranges::equal(sorted_indices(), other.sorted_indices());
 }
-
-// The mean of no steps is 0, so that an empty batch does not poison a training run.
-template <Scalar T>
-Reduction defined(Reduction reduction, const Sequence<T>& xs) {
-  return xs.total() == 0 && reduction == Reduction::mean ? Reduction::sum : reduction;
-}
-
-}  // namespace
 
 template <Scalar T>
 Sequence<T> concat(const Sequence<T>& a, const Sequence<T>& b, Where where) {
-  check_same_lengths(a, b, "concat");
+  detail::require(a.same_lengths(b), ErrorCode::shape_mismatch, "concat",
+                  "both sequences must have the same lengths in the same order; given {} and {}", a.lengths(),
+                  b.lengths());
   return a.with(concat({a.packed(), b.packed()}, -1, where));
-}
-
-template <Scalar T>
-Var<T> cross_entropy(const Sequence<T>& logits, const Ids& targets, CrossEntropyOptions options, Where where) {
-  options.reduction = defined(options.reduction, logits);
-  detail::Scratch<std::int64_t> packed(detail::tape_of(logits.packed(), "cross_entropy"), logits.total());
-  detail::pack_ids(logits.lengths(), logits.sorted_indices(), logits.steps(), targets, {packed.begin(), packed.size()});
-  if (logits.total() == 0 && options.reduction == Reduction::mean) options.reduction = Reduction::sum;  // not NaN
-  return cross_entropy(logits.packed(), Ids(packed), options, where);
-}
-
-template <Scalar T>
-Var<T> binary_cross_entropy_with_logits(const Sequence<T>& logits, const Sequence<T>& targets, Reduction reduction,
-                                        Where where) {
-  check_same_lengths(logits, targets, "binary_cross_entropy_with_logits");
-  return binary_cross_entropy_with_logits(logits.packed(), targets.packed(), defined(reduction, logits), where);
-}
-
-template <Scalar T>
-Var<T> mse(const Sequence<T>& x, const Sequence<T>& targets, Reduction reduction, Where where) {
-  check_same_lengths(x, targets, "mse");
-  return mse(x.packed(), targets.packed(), defined(reduction, x), where);
 }
 
 template class Sequence<float>;
 template class Sequence<double>;
 template Sequence<float> concat(const Sequence<float>&, const Sequence<float>&, Where);
 template Sequence<double> concat(const Sequence<double>&, const Sequence<double>&, Where);
-template Var<float> cross_entropy(const Sequence<float>&, const Ids&, CrossEntropyOptions, Where);
-template Var<double> cross_entropy(const Sequence<double>&, const Ids&, CrossEntropyOptions, Where);
-template Var<float> binary_cross_entropy_with_logits(const Sequence<float>&, const Sequence<float>&, Reduction, Where);
-template Var<double> binary_cross_entropy_with_logits(const Sequence<double>&, const Sequence<double>&, Reduction,
-                                                      Where);
-template Var<float> mse(const Sequence<float>&, const Sequence<float>&, Reduction, Where);
-template Var<double> mse(const Sequence<double>&, const Sequence<double>&, Reduction, Where);
 
 namespace detail {
 

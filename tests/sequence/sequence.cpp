@@ -14,6 +14,7 @@
 #include "unspool/layers.hpp"
 #include "unspool/ops.hpp"
 #include "unspool/optim.hpp"
+#include "unspool/sequence_losses.hpp"
 
 namespace us = unspool;
 using us::test::difference;
