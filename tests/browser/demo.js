@@ -17,6 +17,10 @@ const SLOTS = [
   "gradient_bytes",
   "gradient_born",
   "gradient_freed",
+  "scratch_bytes",
+  "held_bytes",
+  "held_freed",
+  "flush_bytes",
   "inputs",
 ];
 
@@ -83,7 +87,11 @@ function toFile(r, {first = 0, period = 0, steps = 0, norms = null, title = null
     n.value_bytes + n.saved_bytes + 32,
     n.flags & 2 && n.parameter < 0 ? n.value_bytes : 0,
     n.flags & 2 ? Math.min(r.nodes.length - 1, i + 2) : -1,
-    n.flags & 2 ? i : -1,
+    n.flags & 2 ? (i % 5 ? i : Math.max(0, i - 3)) : -1,
+    n.flags & 2 ? 64 : 0,
+    n.inputs.length === 3 ? 640 : 0,
+    n.inputs.length === 3 ? Math.max(0, i - 4) : -1,
+    n.inputs.length === 2 ? 100000 : 0,
     n.inputs.length,
     ...n.inputs,
     ...n.attrs,

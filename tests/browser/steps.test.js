@@ -130,3 +130,21 @@ test("the folded view shows one step, its delays and its repetitions", async ({o
   equal(repeats, [50], "times");
   equal(shown, 37, "boxes: two layers of 16 ops, two inputs, and three ops above");
 });
+
+test("without recorded steps the stretch that repeats becomes the steps", async ({open}) => {
+  const steps = 30,
+    file = demo.rnn(steps);
+  for (const segment of file.segments) {
+    for (const row of segment.rows) row[file.slots.indexOf("step")] = -1;
+    segment.strides = segment.strides?.filter(([, entry]) => entry !== file.slots.indexOf("step"));
+  }
+  const page = await open(file);
+  check((await page.locator("#facts").innerText()).includes("steps found by their period"), "said");
+  // The first two and the last repetition are stored apart; one on either side is recognised.
+  equal((await slots(page)).at(-1), steps - 2, "steps");
+  equal(
+    await page.evaluate(() => window.unspool.view.scene.slots.find((slot) => slot.fold).steps.kinds),
+    1,
+    "of one structure",
+  );
+});

@@ -74,9 +74,14 @@ test("the memory view's clock adds up to the peak that the definition gives", as
   let held = rows.reduce((sum, row) => sum + row[at("arena_bytes")], 0),
     most = held;
   for (let visit = file.loss; visit >= 0; visit--) {
-    for (const row of rows) if (row[at("gradient_born")] === visit) held += row[at("gradient_bytes")];
-    most = Math.max(most, held);
-    for (const row of rows) if (row[at("gradient_freed")] === visit) held -= row[at("gradient_bytes")];
+    const own = rows[visit],
+      sum = (wanted, bytes) => rows.reduce((total, row, i) => total + (wanted(row, i) ? row[at(bytes)] : 0), 0);
+    most = Math.max(most, held + own[at("flush_bytes")]);
+    held -= sum((row, i) => row[at("gradient_freed")] === visit && i !== visit, "gradient_bytes");
+    held -= sum((row) => row[at("held_freed")] === visit, "held_bytes");
+    held += own[at("held_bytes")] + sum((row) => row[at("gradient_born")] === visit, "gradient_bytes");
+    most = Math.max(most, held + own[at("scratch_bytes")]);
+    if (own[at("gradient_freed")] === visit) held -= own[at("gradient_bytes")];
   }
   equal(got, most, "peak");
 });

@@ -263,6 +263,7 @@ class App {
   setStage(stage) {
     this.backward.stage = clamp(stage, 0, this.backward.last);
     for (const view of [this.views.unrolled, this.views.folded]) view.refreshLook();
+    this.player.follow();
     showMoment(this);
     drawParameterCharts(this);
     showLegend(this);

@@ -186,7 +186,7 @@ class GraphView {
 
 /** The part of the world that a scene takes up, lane of parameters included. */
 function sceneBounds(scene, app, folded) {
-  const lane = app.params === "lane" ? 30 + app.graph.parameters.length * LANE_PITCH : 0;
+  const lane = app.params === "lane" ? 44 + app.graph.parameters.length * LANE_PITCH : 0;
   const side = folded ? 40 + 26 * (scene.loops?.length ?? 0) : 26;
   return {left: -side, right: scene.totalWidth + side, top: columnTop(scene), bottom: columnBottom(scene) + 26 + lane};
 }

@@ -105,6 +105,7 @@ class HeatView extends ChartView {
       const c = this.columns[Math.round(tick)];
       return c === undefined ? "" : String(this.app.facts.placement.cells[c].step);
     });
+    drawNormLines(ctx, this, bottom + 72, this.camera.height - 56);
   }
 
   // A pixel a step; of very many steps the greatest of several, NaN before all.

@@ -36,12 +36,14 @@ function veil(ctx, view, app, box, {nodes, color}) {
     done.add(u);
     const w = scene.width[u] / 2;
     if (scene.x[u] + w < box.left || scene.x[u] - w > box.right) continue;
-    painter.unit(scene, u, view.look, box);
     ctx.strokeStyle = color;
     ctx.lineWidth = Math.max(3, 1.5 / camera.zoom);
     outline(ctx, scene, u, reach);
     ctx.stroke();
+    painter.unit(scene, u, view.look, box);
   }
+  const selected = app.selected >= 0 ? view.unitOf(app.selected) : -1;
+  if (selected >= 0) painter.unit(scene, selected, view.look, box);
 }
 
 function outline(ctx, scene, u, reach) {

@@ -19,7 +19,6 @@ class Player {
     const stages = Math.ceil(backward.last / MOST_STAGES);
     const tick = () => {
       app.setStage(backward.stage + stages);
-      this.follow();
       if (backward.stage >= backward.last) this.stop();
     };
     const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;

@@ -65,7 +65,13 @@ function drawBands(ctx, view, app) {
     ctx.globalAlpha = 0.7;
     fillRound(ctx, 8, top, 3, bottom - top, 1.5);
     ctx.globalAlpha = 1;
-    const text = isolated(names.slice(0, 3).map(lastPart).join(" \u00b7 ") + (names.length > 3 ? " \u2026" : ""), 28);
+    const text = isolated(
+      names
+        .slice(0, 3)
+        .map((name) => lastPart(name))
+        .join(" \u00b7 ") + (names.length > 3 ? " \u2026" : ""),
+      28,
+    );
     const width = ctx.measureText(text).width,
       y = (Math.max(top, 0) + Math.min(bottom, camera.height)) / 2;
     ctx.save();
@@ -94,7 +100,7 @@ function drawCaption(ctx, view, app) {
 function drawLane(ctx, view, app) {
   const {scene, camera} = view,
     {facts, graph} = app;
-  const top = columnBottom(scene) + 50,
+  const top = columnBottom(scene) + 64,
     box = camera.bounds;
   const columns = slotsIn(scene, box);
   if (!columns.length) return;
