@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/check.hpp"
+#include "data/unit_table.hpp"
 #include "data/units.hpp"
 
 namespace unspool {
@@ -54,7 +55,6 @@ std::string_view Vocabulary::at(std::int64_t id) const noexcept {
   return {bytes_.data() + begin, static_cast<std::size_t>(ends_[i]) - begin};
 }
 
-// Sorted, not hashed: no text can make looking up slow by colliding.
 void Vocabulary::index(std::string_view op) {
   single_.fill(-1);
   for (std::int64_t id = first_unit_; id < size(); ++id) {
@@ -100,10 +100,15 @@ std::string_view Vocabulary::symbol(std::int64_t id) const {
 }
 
 std::vector<std::int32_t> Vocabulary::encode(std::string_view text) const {
+  // Searching costs log V cache misses a unit; a table costs V insertions and then one.
+  const bool tabled = text.size() / 16 > static_cast<std::size_t>(size());
+  detail::UnitTable table(tabled ? sorted_.size() : 0);
+  for (std::size_t i = 0; tabled && i < sorted_.size(); ++i) table[at(sorted_[i])] = sorted_[i];
   std::vector<std::int32_t> ids;
   std::string_view rest = text;
   for (std::string_view unit = detail::first_unit(rest, unit_); !unit.empty(); unit = detail::first_unit(rest, unit_)) {
-    const std::int64_t found = id(unit);
+    std::int64_t found = tabled && unit.size() > 1 ? table.find(unit) : id(unit);
+    if (found < 0) found = unknown_;
     if (found < 0)
       detail::fail(ErrorCode::index_out_of_range, "Vocabulary.encode",
                    "every unit must have an id where none stands for the unknown; {} at byte {} has none", shown(unit),

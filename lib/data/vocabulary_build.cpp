@@ -1,22 +1,19 @@
-// Counting units. A map, not a hash table: its time is bounded whatever the text.
+// Counting units.
 #include <algorithm>
 #include <array>
-#include <map>
 
 #include "base/check.hpp"
+#include "data/unit_table.hpp"
 #include "data/units.hpp"
 #include "unspool/vocabulary.hpp"
 
 namespace unspool {
 namespace {
 
-struct Counted {
-  std::string_view unit;  // a part of one of the texts
-  std::int64_t count = 0;
-};
+using Counted = detail::UnitTable::Entry;  // the value is the count
 
 std::vector<Counted> counted(std::span<const std::string_view> texts, TextUnit kind) {
-  std::map<std::string_view, std::int64_t> longer;
+  detail::UnitTable longer;
   std::array<Counted, 256> single{};  // nearly all bytes and most characters: no look-up
   for (std::string_view text : texts)
     for (std::string_view unit = detail::first_unit(text, kind); !unit.empty(); unit = detail::first_unit(text, kind)) {
@@ -26,12 +23,11 @@ std::vector<Counted> counted(std::span<const std::string_view> texts, TextUnit k
       }
       Counted& one = single[static_cast<unsigned char>(unit[0])];
       one.unit = unit;
-      ++one.count;
+      ++one.value;
     }
-  std::vector<Counted> all;
+  std::vector<Counted> all = longer.entries();
   for (const Counted& one : single)
-    if (one.count > 0) all.push_back(one);
-  for (const auto& [unit, count] : longer) all.push_back({unit, count});
+    if (one.value > 0) all.push_back(one);
   return all;
 }
 
@@ -46,9 +42,9 @@ Vocabulary Vocabulary::build(std::span<const std::string_view> texts, const Voca
                   "max_size must be 0 or leave room for a unit beside the {} unknown and special ids; given {}",
                   result.size(), options.max_size);
   std::vector<Counted> units = counted(texts, options.unit);
-  std::erase_if(units, [&](const Counted& c) { return c.count < options.min_count; });
+  std::erase_if(units, [&](const Counted& c) { return c.value < options.min_count; });
   std::sort(units.begin(), units.end(), [](const Counted& a, const Counted& b) {
-    return a.count != b.count ? a.count > b.count : a.unit < b.unit;
+    return a.value != b.value ? a.value > b.value : a.unit < b.unit;
   });
   for (const Counted& c : units) {
     if (options.max_size > 0 && result.size() == options.max_size) break;
