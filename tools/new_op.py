@@ -15,7 +15,6 @@ namespace unspool {{
 namespace {{
 
 struct {type} {{
-  static Shape infer(const InferArgs& a) {{ return a.shape(0); }}
   template <class T>
   static void forward(const ForwardArgs<T>& a) {{
     map(a.x(0), a.y(), [](T x) {{ return x; }});

@@ -62,9 +62,10 @@ class Capture {
     std::int64_t used = arena_used_;
     const auto reach = [&](const void* end) { used = std::max(used, tape_.arena().used_bytes_at(end)); };
     if (node.arity > 2) reach(node.inputs() + node.arity);
-    if (node.attrs != nullptr) reach(node.attrs + node.attr_count());
+    if (node.attr_words == Node::listed_attrs) reach(node.attr_list + node.attr_count());
     if (node.rank > 0) reach(node.extents + node.rank);
-    const std::int64_t bytes = n.saved_bytes == 0 ? n.value_bytes : tape_.saved_offset(node) + n.saved_bytes;
+    const std::int64_t bytes =
+        n.saved_bytes == 0 ? n.value_bytes : node.saved_offset(tape_.bytes_each()) + n.saved_bytes;
     if (!node.has(flag::view)) reach(static_cast<const std::byte*>(node.value) + bytes);
     GraphMemory memory;
     memory.arena_bytes = used - arena_used_;
@@ -91,21 +92,14 @@ class Capture {
     if (node.arity > 0) graph_.inputs.insert(graph_.inputs.end(), node.inputs(), node.inputs() + node.arity);
     n.attr_count = static_cast<std::uint32_t>(node.attr_count());
     n.first_attr = graph_.attrs.size();
-    if (n.attr_count > 0) graph_.attrs.insert(graph_.attrs.end(), node.attrs, node.attrs + n.attr_count);
+    if (n.attr_count > 0) graph_.attrs.insert(graph_.attrs.end(), node.attrs(), node.attrs() + n.attr_count);
   }
 
   void add_costs(GraphNode& n, const Node& node, std::uint32_t index) {
     if (!node.has(flag::view)) n.value_bytes = node.size() * tape_.bytes_each();
     if (node.arity == 0) return;
     // The rule's functions take the tape by non-const pointer and, for these two, only read shapes through it.
-    const Call call{const_cast<TapeCore*>(&tape_),
-                    node.rule,
-                    node.inputs(),
-                    node.arity,
-                    index,
-                    node.attrs,
-                    node.attr_count(),
-                    node.where};
+    const Call call{const_cast<TapeCore*>(&tape_), &node, &tape_.node(0), nullptr, index};
     const Shape shape = node.shape();
     if (node.rule->saved != nullptr) n.saved_bytes = node.rule->saved(InferArgs(call), shape) * tape_.bytes_each();
     if (node.rule->flops != nullptr)

@@ -74,22 +74,18 @@ class Verifier {
     hold(shape == recorded, i, "the rule infers {}; the shape is {}", shape.to_string(), recorded.to_string());
   }
 
-  // Rules read shapes through a tape: leaves of no memory are given the operands' shapes one node after another.
+  // Rules read shapes through a tape: its leaves have the operands' shapes and no values.
   Shape infer(const OpRule& rule, std::uint32_t i) {
     const GraphNode& n = graph_.nodes[i];
-    while (tape_->node_count() < n.input_count) {
-      leaves_.push_back(tape_->node_count());
-      record_leaf(*tape_, Shape{0}, nullptr, false, {});
-    }
-    for (std::uint32_t k = 0; k < n.input_count; ++k) {
-      const GraphNode& operand = graph_.nodes[graph_.inputs_of(n)[k]];
-      tape_->node(k).extents = graph_.extents_of(operand).data();
-      tape_->node(k).rank = operand.rank;
-    }
-    const std::int64_t* attrs = n.attr_count == 0 ? nullptr : graph_.attrs_of(n).data();
-    const Call call{tape_.get(), &rule, leaves_.data(), n.input_count, i, attrs, n.attr_count, {}};
+    const std::span<const std::int64_t> attrs = graph_.attrs_of(n);
+    attrs_.assign(1, n.attr_count);
+    attrs_.insert(attrs_.end(), attrs.begin(), attrs.end());
+    tape_->reset();
+    leaves_.clear();
     try {
-      return rule.infer(InferArgs(call));
+      for (const std::uint32_t operand : graph_.inputs_of(n))
+        leaves_.push_back(tape_->record_shape(Shape(graph_.extents_of(graph_.nodes[operand]))));
+      return tape_->infer_unrecorded(rule, leaves_, attrs_.data() + 1, i);
     } catch (const Error& error) {
       hold(false, i, "the rule rejects it: {}", error.what());
       throw;
@@ -99,6 +95,7 @@ class Verifier {
   const Graph& graph_;
   std::unique_ptr<TapeCore, void (*)(TapeCore*) noexcept> tape_;
   std::vector<std::uint32_t> leaves_;
+  std::vector<std::int64_t> attrs_;  // their number, then they
   std::unordered_map<std::string_view, const OpRule*> rules_;
 };
 

@@ -98,7 +98,7 @@ std::span<std::byte> StreamCore::bytes(std::uint32_t node) const {
 // An embedding's attributes: the rank of the ids, their extents, the ids. They lie in the tape's own memory.
 std::span<std::int64_t> StreamCore::words(std::uint32_t embedding) const {
   const Node& n = tape_->node(embedding);
-  auto* const attrs = const_cast<std::int64_t*>(n.attrs);
+  auto* const attrs = const_cast<std::int64_t*>(n.attrs());
   const std::int64_t before = 1 + attrs[0];
   return {attrs + before, static_cast<std::size_t>(n.attr_count() - before)};
 }

@@ -8,7 +8,6 @@ namespace unspool {
 namespace {
 
 struct Abs {
-  static Shape infer(const InferArgs& a) { return a.shape(0); }
   template <class T>
   static void forward(const ForwardArgs<T>& a) {
     kernels::kernel_table<T>().abs(a.y().size, a.x(0).data, a.y().data);

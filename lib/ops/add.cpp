@@ -7,7 +7,6 @@ namespace unspool {
 namespace {
 
 struct Add {
-  static Shape infer(const InferArgs& a) { return broadcast_shape(a, 0, 1); }
   template <class T>
   static void forward(const ForwardArgs<T>& a) {
     const auto x0 = a.x(0), x1 = a.x(1);

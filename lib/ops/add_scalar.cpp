@@ -7,7 +7,6 @@ namespace unspool {
 namespace {
 
 struct AddScalar {
-  static Shape infer(const InferArgs& a) { return a.shape(0); }
   template <class T>
   static void forward(const ForwardArgs<T>& a) {
     kernels::kernel_table<T>().axpb(a.y().size, T{1}, a.x(0).data, static_cast<T>(a.real(0)), a.y().data);

@@ -7,7 +7,6 @@ namespace unspool {
 namespace {
 
 struct Cos {
-  static Shape infer(const InferArgs& a) { return a.shape(0); }
   template <class T>
   static void forward(const ForwardArgs<T>& a) {
     map(a.x(0), a.y(), [](T x) { return std::cos(x); });

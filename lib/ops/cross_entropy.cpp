@@ -121,7 +121,9 @@ struct CrossEntropy {
     check_targets(a, rows.size(), x[-1]);
     return reduction_of(a, word_reduction) == Reduction::none ? rows : Shape();
   }
-  static std::int64_t saved(const InferArgs& a, const Shape&) { return 2 * (a.call().attr_count - word_targets) + 1; }
+  static std::int64_t saved(const InferArgs& a, const Shape&) {
+    return 2 * (a.call().node->attr_count() - word_targets) + 1;
+  }
   static std::int64_t flops(const InferArgs& a, const Shape&) { return 4 * a.shape(0).size(); }
 
   template <class T>

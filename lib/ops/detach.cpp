@@ -12,7 +12,6 @@ namespace {
 // No backward: the tape severs the gradient here. A view would save one copy a window and cannot sever: its gradient
 // is a part of its root's.
 struct Detach {
-  static Shape infer(const InferArgs& a) { return a.shape(0); }
   template <class T>
   static void forward(const ForwardArgs<T>& a) {
     std::copy_n(a.x(0).data, a.y().size, a.y().data);

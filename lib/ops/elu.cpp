@@ -8,7 +8,6 @@ namespace unspool {
 namespace {
 
 struct Elu {
-  static Shape infer(const InferArgs& a) { return a.shape(0); }
   template <class T>
   static void forward(const ForwardArgs<T>& a) {
     const T alpha = static_cast<T>(a.real(0));

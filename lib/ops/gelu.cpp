@@ -31,7 +31,6 @@ double normal_density(double x) { return inverse_sqrt_2pi * std::exp(-0.5 * x * 
 // Within 4 ulp, which is mostly erfc's own error, or 20 of the smallest subnormal below x = -37, where erfc has few
 // digits left. In double for float too: erfc has no fast float form, and the result is then correctly rounded.
 struct Gelu {
-  static Shape infer(const InferArgs& a) { return a.shape(0); }
   template <class T>
   static void forward(const ForwardArgs<T>& a) {
     map(a.x(0), a.y(), [](T x) { return x < -tail ? T{-0.0} : static_cast<T>(0.5 * x * twice_distribution(x)); });

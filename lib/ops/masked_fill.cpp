@@ -8,7 +8,6 @@ namespace unspool {
 namespace {
 
 struct MaskedFill {
-  static Shape infer(const InferArgs& a) { return broadcast_shape(a, 0, 1); }
   template <class T>
   static void forward(const ForwardArgs<T>& a) {
     const T value = static_cast<T>(a.real(0));

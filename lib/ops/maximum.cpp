@@ -11,7 +11,6 @@ namespace {
 constexpr auto share = []<class T>(T dy, T own, T other) { return own == other ? dy / 2 : own < other ? T{0} : dy; };
 
 struct Maximum {
-  static Shape infer(const InferArgs& a) { return broadcast_shape(a, 0, 1); }
   template <class T>
   static void forward(const ForwardArgs<T>& a) {
     const auto x0 = a.x(0), x1 = a.x(1);

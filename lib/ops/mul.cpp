@@ -7,7 +7,6 @@ namespace unspool {
 namespace {
 
 struct Mul {
-  static Shape infer(const InferArgs& a) { return broadcast_shape(a, 0, 1); }
   template <class T>
   static void forward(const ForwardArgs<T>& a) {
     const auto x0 = a.x(0), x1 = a.x(1);
@@ -18,8 +17,19 @@ struct Mul {
   }
   template <class T>
   static void backward(const BackwardArgs<T>& a) {
-    a.dx(0).add_map(a.dy(), a.x(1), [](T dy, T b) { return dy * b; });
-    a.dx(1).add_map(a.dy(), a.x(0), [](T dy, T x) { return dy * x; });
+    add_share(a, 0, a.x(1));
+    add_share(a, 1, a.x(0));
+  }
+
+ private:
+  template <class T>
+  static void add_share(const BackwardArgs<T>& a, int factor, View<const T> other) {
+    const View<const T> dy = a.dy();
+    if (a.x(factor).size != dy.size || other.size != dy.size)
+      return a.dx(factor).add_map(dy, other, [](T g, T v) { return g * v; });
+    bool first;
+    if (T* dx = a.dx(factor).touch(first))
+      kernels::kernel_table<T>().mul_grad(dy.size, dy.data, other.data, dx, !first);
   }
 };
 

@@ -7,11 +7,9 @@ namespace unspool {
 namespace {
 
 struct MulScalar {
-  static Shape infer(const InferArgs& a) { return a.shape(0); }
   template <class T>
   static void forward(const ForwardArgs<T>& a) {
-    const T value = static_cast<T>(a.real(0));
-    map(a.x(0), a.y(), [value](T x) { return x * value; });
+    kernels::kernel_table<T>().scale_grad(a.y().size, a.x(0).data, static_cast<T>(a.real(0)), a.y().data, false);
   }
   template <class T>
   static void backward(const BackwardArgs<T>& a) {

@@ -23,13 +23,6 @@ void reject_unless(const InferArgs& a, bool holds, ErrorCode code,
     a.fail(code, detail::message<Values...>(text, values...));
 }
 
-/// The shape that operands i and j broadcast to; rejects the call where they do not.
-inline Shape broadcast_shape(const InferArgs& a, int i, int j) {
-  Shape result;
-  if (!broadcast(a.shape(i), a.shape(j), result)) a.fail(ErrorCode::shape_mismatch, "shapes must broadcast");
-  return result;
-}
-
 /// Attribute k as an axis of operand 0, counted from the front; rejects one that is out of range.
 inline int axis_of(const InferArgs& a, int k) {
   const int rank = a.shape(0).rank();

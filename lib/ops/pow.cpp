@@ -8,7 +8,6 @@ namespace unspool {
 namespace {
 
 struct Pow {
-  static Shape infer(const InferArgs& a) { return broadcast_shape(a, 0, 1); }
   template <class T>
   static void forward(const ForwardArgs<T>& a) {
     map(a.x(0), a.x(1), a.y(), [](T x, T e) { return std::pow(x, e); });

@@ -7,7 +7,6 @@ namespace unspool {
 namespace {
 
 struct RdivScalar {
-  static Shape infer(const InferArgs& a) { return a.shape(0); }
   template <class T>
   static void forward(const ForwardArgs<T>& a) {
     const T value = static_cast<T>(a.real(0));

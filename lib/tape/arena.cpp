@@ -10,8 +10,8 @@ constexpr std::int64_t largest_growth_bytes = 16 << 20;  // beyond this a chunk 
 
 }  // namespace
 
-void* Arena::allocate_in_next(std::int64_t bytes) {
-  std::uint32_t next = chunks_.empty() ? 0 : at_.chunk + 1;
+[[gnu::cold]] void* Arena::allocate_in_next(std::int64_t bytes) {
+  const std::uint32_t next = chunks_.empty() ? 0 : at_ + 1;
   // After a rewind the following chunks are free; one that is too small is replaced, since nothing lives in it.
   if (next >= chunks_.size() || chunks_[next].bytes() < bytes) {
     const std::int64_t doubled =
@@ -22,21 +22,21 @@ void* Arena::allocate_in_next(std::int64_t bytes) {
     else
       chunks_.push_back(std::move(chunk));
   }
-  at_ = {next, static_cast<std::uint64_t>(bytes)};
-  return chunks_[next].data();
+  rewind({next, static_cast<std::uint64_t>(bytes)});
+  return chunk_;
 }
 
 std::int64_t Arena::used_bytes() const noexcept {
   if (chunks_.empty()) return 0;
-  std::int64_t total = static_cast<std::int64_t>(at_.offset);
-  for (std::uint32_t i = 0; i < at_.chunk; ++i) total += chunks_[i].bytes();
+  std::int64_t total = next_;
+  for (std::uint32_t i = 0; i < at_; ++i) total += chunks_[i].bytes();
   return total;
 }
 
 std::int64_t Arena::used_bytes_at(const void* end) const noexcept {
   const auto address = reinterpret_cast<std::uintptr_t>(end);
   std::int64_t before = 0;
-  for (std::uint32_t i = 0; i < chunks_.size() && i <= at_.chunk; ++i) {
+  for (std::uint32_t i = 0; i < chunks_.size() && i <= at_; ++i) {
     const auto start = reinterpret_cast<std::uintptr_t>(chunks_[i].data());
     if (address >= start && address - start <= static_cast<std::uintptr_t>(chunks_[i].bytes()))
       return before + static_cast<std::int64_t>(address - start);

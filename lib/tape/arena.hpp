@@ -17,31 +17,41 @@ class Arena {
   /// Values of a cache line or more start on one; smaller ones are packed to 16 bytes, so that a scalar recurrence of
   /// a million steps costs 16 bytes a value and not 64. Throws std::bad_alloc; the arena is then unchanged.
   void* allocate(std::int64_t bytes) {
-    const std::uint64_t align = bytes >= static_cast<std::int64_t>(cache_line) ? cache_line : 16;
-    const std::uint64_t start = (at_.offset + align - 1) & ~(align - 1);
-    if (at_.chunk < chunks_.size() && start + bytes <= static_cast<std::uint64_t>(chunks_[at_.chunk].bytes())) {
-      at_.offset = start + bytes;
-      return chunks_[at_.chunk].data() + start;
+    const std::int64_t mask = bytes >= static_cast<std::int64_t>(cache_line) ? cache_line - 1 : 15;
+    const std::int64_t start = (next_ + mask) & ~mask;
+    if (bytes <= end_ - start) [[likely]] {
+      next_ = start + bytes;
+      return chunk_ + start;
     }
     return allocate_in_next(bytes);
   }
 
-  Position position() const noexcept { return at_; }
-  void rewind(Position to) noexcept { at_ = to; }
+  Position position() const noexcept { return {at_, static_cast<std::uint64_t>(next_)}; }
+  void rewind(Position to) noexcept {
+    at_ = to.chunk;
+    next_ = static_cast<std::int64_t>(to.offset);
+    chunk_ = at_ < chunks_.size() ? chunks_[at_].data() : nullptr;
+    end_ = at_ < chunks_.size() ? chunks_[at_].bytes() : none;
+  }
   std::int64_t used_bytes() const noexcept;
   /// What used_bytes() was when the byte before `end` was the last in use; -1 when the arena does not hold it.
   std::int64_t used_bytes_at(const void* end) const noexcept;
   std::int64_t reserved_bytes() const noexcept;
   void release() noexcept {
     std::vector<AlignedBuffer>().swap(chunks_);
-    at_ = {};
+    rewind({});
   }
 
  private:
+  static constexpr std::int64_t none = -1;  // the end of no chunk: not even 0 bytes fit
+
   void* allocate_in_next(std::int64_t bytes);
 
+  std::byte* chunk_ = nullptr;  // the one allocated from; offsets in it
+  std::int64_t next_ = 0;
+  std::int64_t end_ = none;
+  std::uint32_t at_ = 0;  // its place in chunks_
   std::vector<AlignedBuffer> chunks_;
-  Position at_;
 };
 
 }  // namespace unspool::detail

@@ -14,19 +14,18 @@ constinit const OpRule parameter_rule{.info = {.name = "parameter", .arity = 0, 
 
 Handle TapeCore::record_leaf(const OpRule& rule, const Shape& shape, const void* values, std::uint16_t flags,
                              Where where) {
-  const Mark start = mark();
+  const Start start{node_count(), static_cast<std::uint32_t>(leaves_.size()), arena_.position()};
   try {
-    Node node = blank_node(rule, where);
+    Node& node = append(rule, where);
     node.flags = flags;
     node.rank = static_cast<std::uint8_t>(shape.rank());
     node.extents = store_extents(shape);
     const std::int64_t bytes = shape.size() * bytes_each();
     node.value = arena_.allocate(bytes);
     if (values != nullptr && bytes > 0) std::memcpy(node.value, values, static_cast<std::size_t>(bytes));
-    nodes_.push_back(node);
-    return {this, node_count() - 1, generation_};
+    return {this, start.nodes, generation_};
   } catch (const std::bad_alloc&) {
-    arena_.rewind({start.chunk, start.offset});
+    undo(start);
     throw Error(ErrorCode::out_of_memory, rule.info.name, "memory for " + shape.to_string() + " could not be had",
                 where_text(labels_.current(), where, start.nodes));
   }
@@ -76,11 +75,6 @@ void TapeCore::index_leaves() {
     leaf_slot(leaves_[i].parameter.get()) = {leaves_[i].parameter.get(), leaf_stamp_, i};
 }
 
-std::size_t TapeCore::leaf_number(std::uint32_t node) const {
-  const auto at = std::ranges::lower_bound(leaves_, node, {}, &Leaf::node);
-  return static_cast<std::size_t>(at - leaves_.begin());
-}
-
 std::uint32_t TapeCore::parameter_leaf(ParameterCore& parameter, Where where) {
   if (leaf_slots_.size() < 2 * leaves_.size() + 2) index_leaves();
   LeafSlot& slot = leaf_slot(&parameter);
@@ -95,21 +89,29 @@ std::uint32_t TapeCore::parameter_leaf(ParameterCore& parameter, Where where) {
   }
   require(parameter.type == type_, ErrorCode::unsupported, "parameter", "{} is {} and the tape is {}", parameter.name,
           scalar_name(parameter.type), scalar_name(type_));
-  Node node = blank_node(parameter_rule, where);
-  node.context = 0;  // shared by all steps, so it belongs to none
-  node.flags = static_cast<std::uint16_t>(flag::parameter | (parameter.trainable ? flag::needs_grad : 0));
-  node.rank = static_cast<std::uint8_t>(parameter.shape.rank());
-  node.extents = parameter.shape.extents().data();
-  node.value = parameter.value.data();
-  node.parameter = &parameter;
-  nodes_.push_back(node);
+  const Start start{node_count(), static_cast<std::uint32_t>(leaves_.size()), arena_.position()};
   try {
-    leaves_.push_back({Shared<ParameterCore>::of(parameter), node_count() - 1, parameter.version});
+    Node& node = append(parameter_rule, where);
+    node.context = 0;  // shared by all steps, so it belongs to none
+    node.flags = static_cast<std::uint16_t>(flag::parameter | (parameter.trainable ? flag::needs_grad : 0));
+    node.rank = static_cast<std::uint8_t>(parameter.shape.rank());
+    node.extents = store_extents(parameter.shape);
+    node.value = parameter.value.data();
+    node.parameter = &parameter;
+    node.leaf = start.leaves;
+    leaves_.push_back({Shared<ParameterCore>::of(parameter), start.nodes, parameter.version});
   } catch (...) {
-    nodes_.pop_back();
+    undo(start);
     throw;
   }
-  slot = {&parameter, leaf_stamp_, static_cast<std::uint32_t>(leaves_.size() - 1)};
+  slot = {&parameter, leaf_stamp_, start.leaves};
+  return start.nodes;
+}
+
+std::uint32_t TapeCore::record_shape(const Shape& shape) {
+  Node& node = append(input_rule, {});
+  node.rank = static_cast<std::uint8_t>(shape.rank());
+  node.extents = store_extents(shape);
   return node_count() - 1;
 }
 

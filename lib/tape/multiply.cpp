@@ -17,9 +17,9 @@ void multiply(const Call& call, int operand, bool ta, bool tb, std::int64_t m, s
   TapeCore& tape = *call.tape;
   const bool in_place = !tb && m <= kernels::gemm_direct_rows;
   if (!ta && !in_place && m <= most_rows && k > 0) {
-    const std::uint32_t node = call.inputs[operand];
+    const std::uint32_t node = call.node->inputs()[operand];
     if (tape.node(node).has(flag::parameter)) {
-      const T* packed = tape.packed_weights().find(tape.leaf_number(node), tb, k, n, b);
+      const T* packed = tape.packed_weights().find(tape.node(node).leaf, tb, k, n, b);
       if (packed != nullptr) return kernels::gemm_packed<T>(m, n, k, a, k, packed, accumulate, c, n, tape.workspace());
     }
   }

@@ -3,13 +3,18 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <cstring>
 
 #include "base/check.hpp"
 #include "tape/tape_core.hpp"
 
 namespace unspool::detail {
 namespace {
+
+// Handles and gradient owners are signed 32-bit numbers somewhere.
+constexpr std::size_t max_nodes = std::size_t{1} << 31;
+
+// A scalar's list of extents is empty and has its product in front like any other.
+constexpr std::int64_t scalar_extents[] = {1};
 
 TapeCore& tape_of(std::span<const Handle> inputs, const char* op) {
   require(!inputs.empty(), ErrorCode::bad_argument, op, "needs at least one operand; given none");
@@ -20,26 +25,41 @@ TapeCore& tape_of(std::span<const Handle> inputs, const char* op) {
   fail(ErrorCode::wrong_tape, op, "an operand must be recorded on a tape; all {} are parameters", inputs.size());
 }
 
-}  // namespace
-
-std::uint32_t TapeCore::resolve(const Handle& handle, const char* op, Where where) {
-  if (handle.tape() == this) {
-    const std::uint32_t index = handle.index();
-    if (index < nodes_.size() && nodes_[index].generation == handle.generation()) [[likely]]
-      return index;
-    throw Error(ErrorCode::stale_handle, op, fmt::format("operand %{} belongs to an earlier recording", index),
-                where_text(labels_.current(), where, node_count()));
-  }
-  if (ParameterCore* parameter = handle.parameter()) return parameter_leaf(*parameter, where);
-  if (handle.empty())
-    throw Error(ErrorCode::stale_handle, op, "an operand was never recorded (a default-constructed Var)",
-                where_text(labels_.current(), where, node_count()));
-  throw Error(ErrorCode::wrong_tape, op, fmt::format("operands must be on one tape; %{} is on another", handle.index()),
-              where_text(labels_.current(), where, node_count()));
+bool equal_extents(const Node& a, const Node& b) {
+  return a.extents == b.extents || (a.rank == b.rank && std::equal(a.extents, a.extents + a.rank, b.extents));
 }
 
-Node TapeCore::blank_node(const OpRule& rule, Where where) const {
-  Node node{};
+bool elementwise_on_equal_shapes(const Call& call) {
+  if (!call.node->rule->elementwise) return false;
+  const std::uint32_t* inputs = call.node->inputs();
+  const Node& first = call.nodes[inputs[0]];
+  for (std::uint32_t i = 1; i < call.node->arity; ++i)
+    if (!equal_extents(first, call.nodes[inputs[i]])) return false;
+  return true;
+}
+
+}  // namespace
+
+[[gnu::cold]] std::uint32_t TapeCore::resolve_other(const Handle& handle, const char* op, Where where) {
+  if (ParameterCore* parameter = handle.parameter()) return parameter_leaf(*parameter, where);
+  const std::string here = where_text(labels_.current(), where, node_count());
+  if (handle.empty())
+    throw Error(ErrorCode::stale_handle, op, "an operand was never recorded (a default-constructed Var)", here);
+  if (handle.tape() == this)
+    throw Error(ErrorCode::stale_handle, op, fmt::format("operand %{} belongs to an earlier recording", handle.index()),
+                here);
+  throw Error(ErrorCode::wrong_tape, op, fmt::format("operands must be on one tape; %{} is on another", handle.index()),
+              here);
+}
+
+[[gnu::cold]] void TapeCore::grow_nodes() {
+  if (nodes_.size() >= max_nodes) throw std::bad_alloc();
+  nodes_.reserve(std::max<std::size_t>(64, 2 * nodes_.size()));
+}
+
+Node& TapeCore::append(const OpRule& rule, Where where) {
+  if (nodes_.size() == nodes_.capacity()) grow_nodes();
+  Node& node = nodes_.emplace_back();
   node.rule = &rule;
   node.where = where;
   node.context = labels_.current();
@@ -47,83 +67,115 @@ Node TapeCore::blank_node(const OpRule& rule, Where where) const {
   return node;
 }
 
+// Operands before the node: a parameter's first use records its leaf.
+Node& TapeCore::append_op(const OpRule& rule, std::span<const Handle> inputs, Where where) {
+  const std::uint32_t arity = static_cast<std::uint32_t>(inputs.size());
+  std::uint32_t pair[2] = {};
+  std::uint32_t* const into = arity <= 2 ? pair : static_cast<std::uint32_t*>(arena_.allocate(arity * 4));
+  std::uint16_t flags = 0;
+  for (std::uint32_t i = 0; i < arity; ++i) {
+    into[i] = resolve(inputs[i], rule.info.name, where);
+    flags |= nodes_[into[i]].flags;
+  }
+  Node& node = append(rule, where);
+  node.arity = arity;
+  node.flags = flags & (flag::needs_grad | flag::severed);
+  if (arity <= 2)
+    node.pair[0] = pair[0], node.pair[1] = pair[1];
+  else
+    node.list = into;
+  return node;
+}
+
 const std::int64_t* TapeCore::store_extents(const Shape& shape) {
-  if (shape.rank() == 0) return nullptr;
-  auto* extents = static_cast<std::int64_t*>(arena_.allocate(shape.rank() * 8));
-  std::copy(shape.extents().begin(), shape.extents().end(), extents);
+  if (shape.rank() == 0) return scalar_extents + 1;
+  auto* extents = static_cast<std::int64_t*>(arena_.allocate((shape.rank() + 1) * 8));
+  *extents++ = shape.size();
+  for (int axis = 0; axis < shape.rank(); ++axis) extents[axis] = shape.extents()[axis];
   return extents;
 }
 
-const std::int64_t* TapeCore::store_attrs(const Attrs& attrs) {
-  const std::int64_t listed = attrs.list().size();
-  const std::int64_t count = attrs.word_count() + listed;
-  if (count == 0) return nullptr;
-  auto* words = static_cast<std::int64_t*>(arena_.allocate((count + 1) * 8));
-  *words++ = count;
-  for (int i = 0; i < attrs.word_count(); ++i) words[i] = attrs.word_at(i);
-  for (std::int64_t i = 0; i < listed; ++i) words[attrs.word_count() + i] = attrs.list()[i];
-  return words;
+void TapeCore::set_attrs(Node& node, const Attrs& attrs) {
+  const std::int64_t words = attrs.word_count(), listed = attrs.list().size();
+  if (words + listed == 0) return;
+  if (words == 1 && listed == 0) {
+    node.attr_words = 1;
+    node.attr = attrs.word_at(0);
+    return;
+  }
+  auto* all = static_cast<std::int64_t*>(arena_.allocate((words + listed + 1) * 8));
+  *all++ = words + listed;
+  for (int i = 0; i < words; ++i) all[i] = attrs.word_at(i);
+  for (std::int64_t i = 0; i < listed; ++i) all[words + i] = attrs.list()[i];
+  node.attr_words = Node::listed_attrs;
+  node.attr_list = all;
+}
+
+void TapeCore::set_shape(const Call& call, Node& node) {
+  const Node& first = nodes_[node.inputs()[0]];
+  node.extents = first.extents;
+  node.rank = first.rank;
+  if (elementwise_on_equal_shapes(call)) return;
+  const Shape shape = node.rule->infer(InferArgs(call));
+  if (shape.rank() == first.rank && std::equal(first.extents, first.extents + first.rank, shape.extents().begin()))
+    return;
+  node.extents = store_extents(shape);
+  node.rank = static_cast<std::uint8_t>(shape.rank());
+}
+
+Shape TapeCore::infer_unrecorded(const OpRule& rule, std::span<const std::uint32_t> operands, const std::int64_t* attrs,
+                                 std::uint32_t index) {
+  Node node{};
+  node.rule = &rule;
+  node.arity = static_cast<std::uint32_t>(operands.size());
+  if (node.arity > 2) node.list = operands.data();
+  if (node.arity <= 2) std::copy(operands.begin(), operands.end(), node.pair);
+  node.attr_words = Node::listed_attrs;
+  node.attr_list = attrs;
+  return rule.infer(InferArgs(Call{this, &node, nodes_.data(), nullptr, index}));
+}
+
+void TapeCore::set_memory(const Call& call, Node& node) {
+  const OpRule& rule = *node.rule;
+  const std::int64_t offset = rule.view == nullptr ? -1 : rule.view(InferArgs(call));
+  if (offset >= 0) {
+    node.flags |= flag::view | (options_.keep_gradient_norms ? flag::own_grad : 0);
+    node.pair[1] = gradient_owner(node.pair[0]);
+    node.value = static_cast<std::byte*>(nodes_[node.pair[0]].value) + offset * bytes_each();
+    return;
+  }
+  if (node.has(flag::needs_grad) && rule.backward[static_cast<int>(type_)] == nullptr)
+    node.flags = static_cast<std::uint16_t>((node.flags & ~flag::needs_grad) | flag::severed);
+  const std::int64_t bytes = node.size() * bytes_each();
+  const std::int64_t saved = rule.saved == nullptr ? 0 : rule.saved(InferArgs(call), node.shape()) * bytes_each();
+  node.value = arena_.allocate(saved == 0 ? bytes : round_up(bytes, 64) + saved);
+}
+
+void TapeCore::compute(const Call& call) {
+  call.node->rule->forward[static_cast<int>(type_)](call);
+  if (!temporaries_.empty()) release_temporaries();
+  if (watching()) [[unlikely]]
+    watch_value(call.index);
 }
 
 Handle TapeCore::record(const OpRule& rule, std::span<const Handle> inputs, const Attrs& attrs, Where where) {
-  const char* op = rule.info.name;
-  require(rule.info.arity < 0 || static_cast<int>(inputs.size()) == rule.info.arity, ErrorCode::bad_argument, op,
-          "needs {} operands; given {}", rule.info.arity, inputs.size());
-  Mark start = mark();
-  std::size_t leaves = leaves_.size();
+  if (rule.info.arity >= 0 && static_cast<int>(inputs.size()) != rule.info.arity) [[unlikely]]
+    fail(ErrorCode::bad_argument, rule.info.name, "needs {} operands; given {}", rule.info.arity, inputs.size());
+  const Start start{node_count(), static_cast<std::uint32_t>(leaves_.size()), arena_.position()};
   try {
-    Node node = blank_node(rule, where);
-    node.arity = static_cast<std::uint32_t>(inputs.size());
-    std::uint32_t* into = node.pair;
-    if (node.arity > 2) node.list = into = static_cast<std::uint32_t*>(arena_.allocate(node.arity * 4));
-    for (std::uint32_t i = 0; i < node.arity; ++i) {
-      into[i] = resolve(inputs[i], op, where);
-      const Node& operand = nodes_[into[i]];
-      node.flags |= operand.flags & (flag::needs_grad | flag::severed);
-    }
-    node.attrs = store_attrs(attrs);
-
-    Call call{this, &rule, node.inputs(), node.arity, node_count(), node.attrs, node.attr_count(), where};
-    if (rule.forward[static_cast<int>(type_)] == nullptr && rule.view == nullptr)
+    Node& node = append_op(rule, inputs, where);
+    const std::uint32_t index = node_count() - 1;
+    const Call call{this, &node, nodes_.data(), nullptr, index};
+    set_attrs(node, attrs);
+    if (rule.forward[static_cast<int>(type_)] == nullptr && rule.view == nullptr) [[unlikely]]
       fail_call(call, ErrorCode::unsupported, fmt::format("is not defined for {}", scalar_name(type_)));
-    const Shape shape = rule.infer(InferArgs(call));
-    const Node& first = nodes_[node.inputs()[0]];
-    node.rank = static_cast<std::uint8_t>(shape.rank());
-    const bool same =
-        first.rank == node.rank && std::equal(shape.extents().begin(), shape.extents().end(), first.extents);
-    node.extents = same ? first.extents : store_extents(shape);
-    const std::int64_t offset = rule.view == nullptr ? -1 : rule.view(InferArgs(call));
-    if (offset >= 0) {
-      node.flags |= flag::view | (options_.keep_gradient_norms ? flag::own_grad : 0);
-      node.pair[1] = gradient_owner(node.pair[0]);
-      node.value = static_cast<std::byte*>(first.value) + offset * bytes_each();
-    } else {
-      if (node.has(flag::needs_grad) && rule.backward[static_cast<int>(type_)] == nullptr)
-        node.flags = static_cast<std::uint16_t>((node.flags & ~flag::needs_grad) | flag::severed);
-      const std::int64_t saved = rule.saved == nullptr ? 0 : rule.saved(InferArgs(call), shape);
-      const std::int64_t value_bytes = shape.size() * bytes_each();
-      node.value = arena_.allocate(saved == 0 ? value_bytes : round_up(value_bytes, 64) + saved * bytes_each());
-    }
-    nodes_.push_back(node);
-    // The operand list may have moved with the vector where it is stored inline.
-    const Node& kept = nodes_.back();
-    call.inputs = kept.inputs();
-    if (!kept.has(flag::view)) compute(call.node, call);
-    return {this, call.node, generation_};
+    set_shape(call, node);
+    set_memory(call, node);
+    if (!node.has(flag::view)) compute(call);
+    return {this, index, generation_};
   } catch (...) {
-    release_temporaries();
-    nodes_.resize(start.nodes);
-    arena_.rewind({start.chunk, start.offset});
-    if (leaves_.size() > leaves) {
-      leaves_.resize(leaves);
-      index_leaves();
-    }
-    try {
-      throw;
-    } catch (const std::bad_alloc&) {
-      throw Error(ErrorCode::out_of_memory, op, "memory for the result could not be had",
-                  where_text(labels_.current(), where, start.nodes));
-    }
+    undo(start);
+    explain_failure(rule, where);
   }
 }
 
@@ -133,27 +185,30 @@ void TapeCore::recompute(std::uint32_t from, std::uint32_t to) {
       leaf.version = leaf.parameter->version;
       packed_weights_.restart();
     }
+  Call call{this, nullptr, nodes_.data(), nullptr, 0};
   for (std::uint32_t i = from; i < to; ++i) {
-    const Node& node = nodes_[i];
-    if (node.arity == 0 || node.has(flag::view)) continue;
-    compute(i, {this, node.rule, node.inputs(), node.arity, i, node.attrs, node.attr_count(), node.where});
+    if (nodes_[i].arity == 0 || nodes_[i].has(flag::view)) continue;
+    call.node = &nodes_[i];
+    call.index = i;
+    compute(call);
   }
 }
 
-void TapeCore::compute(std::uint32_t index, const Call& call) {
-  call.rule->forward[static_cast<int>(type_)](call);
-  if (!temporaries_.empty()) release_temporaries();
-  if (watching() && has_nonfinite(type_, nodes_[index].value, nodes_[index].size())) report_nonfinite("forward", index);
+[[gnu::cold]] void TapeCore::undo(const Start& start) noexcept {
+  release_temporaries();
+  nodes_.resize(start.nodes);
+  arena_.rewind(start.arena);
+  if (leaves_.size() == start.leaves) return;
+  leaves_.resize(start.leaves);
+  index_leaves();
 }
 
-void TapeCore::report_nonfinite(const char* direction, std::uint32_t index) {
-  const Node& node = nodes_[index];
-  const std::string where = where_text(node.context, node.where, index);
-  if (first_nonfinite_.empty())
-    first_nonfinite_ = fmt::format("{} of {}: first NaN or infinity; {}", direction, node.rule->info.name, where);
-  if (options_.watch == Watch::raise)
-    throw Error(ErrorCode::nonfinite, node.rule->info.name,
-                fmt::format("the {} pass gave the first NaN or infinity", direction), where);
+// Throws the exception under way again, one that ran out of memory as an Error.
+[[gnu::cold]] void TapeCore::explain_failure(const OpRule& rule, Where where) const try {
+  throw;
+} catch (const std::bad_alloc&) {
+  throw Error(ErrorCode::out_of_memory, rule.info.name, "memory for the result could not be had",
+              where_text(labels_.current(), where, node_count()));
 }
 
 void* TapeCore::temporary(std::int64_t bytes) {
@@ -171,47 +226,29 @@ void TapeCore::release_temporaries() noexcept {
 }
 
 Handle record(const OpRule& rule, std::span<const Handle> inputs, const Attrs& attrs, Where where) {
-  return tape_of(inputs, rule.info.name).record(rule, inputs, attrs, where);
+  TapeCore* tape = inputs.empty() ? nullptr : inputs[0].tape();
+  return (tape != nullptr ? *tape : tape_of(inputs, rule.info.name)).record(rule, inputs, attrs, where);
 }
 
-void fail_call(const Call& call, ErrorCode code, std::string_view what) {
+Shape infer_elementwise(const InferArgs& a) {
+  Shape shape = a.shape(0);
+  for (int i = 1; i < a.arity(); ++i)
+    if (!broadcast(shape, a.shape(i), shape)) a.fail(ErrorCode::shape_mismatch, "shapes must broadcast");
+  return shape;
+}
+
+[[gnu::cold]] void fail_call(const Call& call, ErrorCode code, std::string_view what) {
+  const Node& node = *call.node;
   std::string shapes;
-  const std::uint32_t shown = std::min(call.arity, 8u);
+  const std::uint32_t shown = std::min(node.arity, 8u);
   for (std::uint32_t i = 0; i < shown; ++i)
-    shapes += fmt::format("{}{}", i == 0 ? "" : ", ", call.tape->node(call.inputs[i]).shape().to_string());
-  if (call.arity > shown) shapes += fmt::format(", ... ({} in all)", call.arity);
-  throw Error(code, call.rule->info.name, fmt::format("{}; operands {}", what, shapes),
-              call.tape->where_text(call.tape->labels().current(), call.where, call.node));
-}
-
-RawView node_view(const Call& call, std::uint32_t index) {
-  const Node& node = call.tape->node(index);
-  return {node.value, node.extents, node.size(), node.rank};
-}
-
-void* node_saved(const Call& call) {
-  const Node& node = call.tape->node(call.node);
-  return static_cast<std::byte*>(node.value) + call.tape->saved_offset(node);
+    shapes += fmt::format("{}{}", i == 0 ? "" : ", ", call.nodes[node.inputs()[i]].shape().to_string());
+  if (node.arity > shown) shapes += fmt::format(", ... ({} in all)", node.arity);
+  throw Error(code, node.rule->info.name, fmt::format("{}; operands {}", what, shapes),
+              call.tape->where_text(call.tape->labels().current(), node.where, call.index));
 }
 
 void* temporary(const Call& call, std::int64_t bytes) { return call.tape->temporary(bytes); }
-
-Shape shape_of(const Handle& x) {
-  if (const ParameterCore* p = x.parameter()) return p->shape;
-  require(x.tape() != nullptr, ErrorCode::stale_handle, "shape", "the Var was never recorded");
-  return x.tape()->node(x.tape()->resolve(x, "shape", {})).shape();
-}
-
-const void* value_of(const Handle& x) {
-  if (const ParameterCore* p = x.parameter()) return p->value.data();
-  require(x.tape() != nullptr, ErrorCode::stale_handle, "values", "the Var was never recorded");
-  return x.tape()->node(x.tape()->resolve(x, "values", {})).value;
-}
-
-std::string describe(const Handle& x) {
-  if (const ParameterCore* p = x.parameter()) return p->name;
-  return x.tape() == nullptr ? "%?" : fmt::format("%{}", x.index());
-}
 
 }  // namespace unspool::detail
 

@@ -8,7 +8,7 @@ namespace unspool::detail {
 std::span<const std::int64_t> attributes_of(const Handle& x) {
   TapeCore& tape = tape_of(x, "attributes");
   const Node& node = tape.node(tape.resolve(x, "attributes", {}));
-  return {node.attrs, static_cast<std::size_t>(node.attr_count())};
+  return {node.attrs(), static_cast<std::size_t>(node.attr_count())};
 }
 
 TapeCore& tape_of(const Handle& x, const char* op) {

@@ -13,8 +13,8 @@ bool defers(const Call& call, std::uint32_t node) {
 
 // The operand whose value begins at `data` and has this size; -1 for what is no operand's.
 int operand_at(const Call& call, const void* data, std::int64_t size) {
-  for (std::uint32_t i = 0; i < call.arity; ++i) {
-    const Node& x = call.tape->node(call.inputs[i]);
+  for (std::uint32_t i = 0; i < call.node->arity; ++i) {
+    const Node& x = call.nodes[call.node->inputs()[i]];
     if (x.value == data && x.size() == size) return static_cast<int>(i);
   }
   return -1;

@@ -78,7 +78,6 @@ void TapeCore::close() noexcept {
   give_up(grads_);
   give_up(norms_);
   log_.release();
-  give_up(held_);
   give_up(held_nodes_);
   give_up(temporaries_);
   give_up(held_temporaries_);
@@ -100,7 +99,6 @@ void TapeCore::reset() {
   grads_.clear();
   norms_.clear();
   log_.rewind(0);
-  held_.clear();
   held_nodes_.clear();
   temporaries_.clear();
   held_temporaries_.clear();

@@ -7,11 +7,11 @@
 #include "tape/deferred.hpp"
 #include "tape/gradient_pool.hpp"
 #include "tape/labels.hpp"
-#include "tape/node.hpp"
 #include "tape/packed_weights.hpp"
 #include "tape/parameter_core.hpp"
 #include "tape/walk_log.hpp"
 #include "tensor/workspace.hpp"
+#include "unspool/extend.hpp"
 
 namespace unspool::detail {
 
@@ -24,23 +24,33 @@ class TapeCore {
   // Recording (record.cpp, leaf.cpp)
   Handle record(const OpRule& rule, std::span<const Handle> inputs, const Attrs& attrs, Where where);
   Handle record_leaf(const OpRule& rule, const Shape& shape, const void* values, std::uint16_t flags, Where where);
+  /// A leaf without a value, for infer_unrecorded().
+  std::uint32_t record_shape(const Shape& shape);
+  /// The shape of an op on these nodes, whose number would be `index`; attrs[-1] is the number of attributes.
+  Shape infer_unrecorded(const OpRule& rule, std::span<const std::uint32_t> operands, const std::int64_t* attrs,
+                         std::uint32_t index);
   std::uint32_t parameter_leaf(ParameterCore& parameter, Where where);
-  /// Position of a parameter's leaf among the leaves of this recording.
-  std::size_t leaf_number(std::uint32_t node) const;
   PackedWeights& packed_weights() { return packed_weights_; }
-  std::uint32_t resolve(const Handle& handle, const char* op, Where where);
+  std::uint32_t resolve(const Handle& handle, const char* op, Where where) {
+    if (handle.tape() == this && handle.index() < nodes_.size() &&
+        nodes_[handle.index()].generation == handle.generation()) [[likely]]
+      return handle.index();
+    return resolve_other(handle, op, where);
+  }
+  void* temporary(std::int64_t bytes);
   /// Computes the values of nodes [from, to) again, where they lie, from what their operands hold now.
   void recompute(std::uint32_t from, std::uint32_t to);
 
-  // Walking back (backward.cpp)
+  // Walking back (backward.cpp, walk.cpp)
   void backward(const Handle& loss, const void* seed, std::int64_t seed_size, Where where);
-  bool gradient_wanted(std::uint32_t node) const { return nodes_[node].has(flag::needs_grad); }
+
+  // Gradient buffers (gradient.cpp)
   Touched touch(std::uint32_t node);
   void* zeroed(std::uint32_t node);
   void* zeroed_after_walk(std::uint32_t node);
+  void add_gradient(const Call& call, std::uint32_t node, const void* values);
   void keep_gradient(std::uint32_t node);
   void* gradient(std::uint32_t node) const { return node < grads_.size() ? grads_[node] : nullptr; }
-  void* temporary(std::int64_t bytes);
   bool hold(std::int32_t owner, const void* data);
   kernels::Workspace& workspace() { return workspace_; }
 
@@ -70,15 +80,16 @@ class TapeCore {
   const Arena& arena() const { return arena_; }
   /// One past the last node that a backward() started from; 0 before.
   std::uint32_t walked_end() const { return walked_end_; }
+  /// Nodes that the last backward() looked at.
+  std::int64_t visits() const { return visits_; }
   /// A number for each random op in recording order: with the seed it addresses the op's draws.
   std::uint64_t next_draw() { return draws_++; }
   Deferred& deferred() { return deferred_; }
   GradientPool& pool() { return pool_; }
 
-  /// Bytes of a node's value rounded to where its saved values begin.
-  std::int64_t saved_offset(const Node& node) const { return round_up(node.size() * bytes_each(), 64); }
-
  private:
+  static constexpr std::uint32_t no_node = 0xffffffff;
+
   struct Leaf {
     Shared<ParameterCore> parameter;
     std::uint32_t node = 0;
@@ -95,31 +106,53 @@ class TapeCore {
     std::uint32_t leaf = 0;
   };
 
-  Node blank_node(const OpRule& rule, Where where) const;
+  /// Where recording goes back to when it fails.
+  struct Start {
+    std::uint32_t nodes;
+    std::uint32_t leaves;
+    Arena::Position arena;
+  };
+  void undo(const Start& start) noexcept;
+  [[noreturn]] void explain_failure(const OpRule& rule, Where where) const;
+
+  std::uint32_t resolve_other(const Handle& handle, const char* op, Where where);
+  Node& append(const OpRule& rule, Where where);
+  void grow_nodes();
+  Node& append_op(const OpRule& rule, std::span<const Handle> inputs, Where where);
+  void set_attrs(Node& node, const Attrs& attrs);
+  void set_shape(const Call& call, Node& node);
+  void set_memory(const Call& call, Node& node);
+  void compute(const Call& call);
   const std::int64_t* store_extents(const Shape& shape);
-  const std::int64_t* store_attrs(const Attrs& attrs);
   LeafSlot& leaf_slot(const ParameterCore* parameter);
   void index_leaves();
-  void compute(std::uint32_t node, const Call& call);
 
   void check_walk(const Node& loss, std::uint32_t index, bool plain, std::int64_t seed_size, Where where);
+  void check_unwalked(std::uint32_t from, Where where);
   std::string severed_by(std::uint32_t index) const;
   void prepare_walk(std::uint32_t index);
   void abandon_walk() noexcept;
   void seed_walk(std::uint32_t index, const void* seed);
   void walk(std::uint32_t from);
-  void visit(std::uint32_t index);
-  void hand_on(std::uint32_t view);
+  void visit(const Call& call);
+  void visit_view(std::uint32_t index);
+  Touched touch_special(std::uint32_t node);
+  std::ptrdiff_t offset_in_owner(const Node& view) const;
+  void copy_to_heir();
+  void hand_over();
+  void copy_gradient(std::int64_t count, const void* from, void* to, bool accumulate) const;
   std::uint32_t gradient_owner(std::uint32_t node) const {
     return nodes_[node].shares_gradient() ? nodes_[node].pair[1] : node;
   }
   void release_temporaries() noexcept;
   void flush_deferred();
+  void* take(std::uint32_t index);
   void give_back(std::uint32_t index) noexcept;
   bool watching() const {
-    return options_.watch == Watch::raise || (options_.watch == Watch::record && first_nonfinite_.empty());
+    return options_.watch != Watch::off && (options_.watch == Watch::raise || first_nonfinite_.empty());
   }
-  void watch_backward(std::uint32_t index);
+  void watch_value(std::uint32_t index);
+  void watch_gradients(std::uint32_t index);
   void watch_leaves();
   void report_nonfinite(const char* direction, std::uint32_t index);
 
@@ -138,9 +171,10 @@ class TapeCore {
 
   std::uint32_t walked_end_ = 0;  // nodes before it may have been walked
   std::vector<void*> grads_;
+  std::uint32_t heir_ = no_node;   // is to receive the whole gradient buffer of the node under way; add_gradient()
+  std::uint32_t heir_source_ = 0;  // that node
   std::vector<double> norms_;
-  std::vector<std::uint8_t> held_;  // a node's buffer is referred to by the deferred queues
-  std::vector<std::uint32_t> held_nodes_;
+  std::vector<std::uint32_t> held_nodes_;    // whose buffers the deferred queues refer to
   std::vector<Temporary> temporaries_;       // of the rule call under way
   std::vector<Temporary> held_temporaries_;  // referred to by the deferred queues
   std::vector<std::uint32_t> unwritten_;     // leaves whose first contribution is being assigned

@@ -35,21 +35,24 @@ class WalkLog {
   void flush() { at_ = at_ == 0 || flushing_ ? at_ : at_ - 1, flushing_ = true; }
 
   void take(std::uint32_t node, std::int64_t bytes) {
-    if (!walking_) return;
+    if (!walking_) [[likely]]
+      return;
     lives_[node].born = at_;
     lives_[node].freed = GradientLife::never;
     lives_[node].bytes = GradientPool::granted_bytes(bytes);
   }
   void give_back(std::uint32_t node) {
-    if (walking_) lives_[node].freed = at_;
+    if (walking_) [[unlikely]]
+      lives_[node].freed = at_;
   }
   void take_scratch(std::int64_t bytes) {
-    if (walking_)
+    if (walking_) [[unlikely]]
       (flushing_ ? lives_[at_].flush_bytes : lives_[at_].scratch_bytes) += GradientPool::granted_bytes(bytes);
   }
   /// What was scratch outlives the visit.
   void hold_scratch(std::int64_t bytes) {
-    if (!walking_) return;
+    if (!walking_) [[likely]]
+      return;
     lives_[at_].scratch_bytes -= GradientPool::granted_bytes(bytes);
     lives_[at_].held_bytes += GradientPool::granted_bytes(bytes);
     if (holders_.empty() || holders_.back() != at_) holders_.push_back(at_);

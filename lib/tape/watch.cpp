@@ -1,4 +1,6 @@
-// Scans of whole values for the tape's watch and its gradient norms.
+// The tape's watch for NaN and infinity, and the scans of whole values behind it and behind gradient norms.
+#include <fmt/core.h>
+
 #include <cmath>
 
 #include "tape/tape_core.hpp"
@@ -22,6 +24,37 @@ double norm_of(ScalarType type, const void* values, std::int64_t count) {
     sum += v * v;
   }
   return std::sqrt(sum);
+}
+
+void TapeCore::watch_value(std::uint32_t index) {
+  if (has_nonfinite(type_, nodes_[index].value, nodes_[index].size())) report_nonfinite("forward", index);
+}
+
+void TapeCore::watch_gradients(std::uint32_t index) {
+  const Node& node = nodes_[index];
+  for (std::uint32_t k = 0; k < node.arity; ++k) {
+    const std::uint32_t input = node.inputs()[k];
+    if (grads_[input] == nullptr) continue;
+    if (has_nonfinite(type_, grads_[input], nodes_[input].size())) return report_nonfinite("backward", index);
+  }
+}
+
+// Queued products reach their parameters only at a flush.
+void TapeCore::watch_leaves() {
+  for (const Leaf& leaf : leaves_)
+    if (grads_[leaf.node] != nullptr && !leaf.parameter->grad_is_zero &&
+        has_nonfinite(type_, grads_[leaf.node], nodes_[leaf.node].size()))
+      return report_nonfinite("backward", leaf.node);
+}
+
+void TapeCore::report_nonfinite(const char* direction, std::uint32_t index) {
+  const Node& node = nodes_[index];
+  const std::string where = where_text(node.context, node.where, index);
+  if (first_nonfinite_.empty())
+    first_nonfinite_ = fmt::format("{} of {}: first NaN or infinity; {}", direction, node.rule->info.name, where);
+  if (options_.watch == Watch::raise)
+    throw Error(ErrorCode::nonfinite, node.rule->info.name,
+                fmt::format("the {} pass gave the first NaN or infinity", direction), where);
 }
 
 }  // namespace unspool::detail

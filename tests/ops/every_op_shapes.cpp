@@ -7,6 +7,7 @@
 
 #include "ops/op_table.hpp"
 #include "support/op_case.hpp"
+#include "tape/tape_core.hpp"
 #include "unspool/ops.hpp"
 
 namespace us = unspool;
@@ -32,16 +33,8 @@ us::Shape inferred(us::Tape<double>& tape, const OpCase& c, const std::vector<Ha
   for (const Handle& h : x) inputs.push_back(h.index());
   std::vector<std::int64_t> words = c.sample.words;
   words.insert(words.end(), c.sample.list.begin(), c.sample.list.end());
-  words.push_back(0);  // so that data() is not null
-  const us::detail::Call call{tape.core(),
-                              c.rule,
-                              inputs.data(),
-                              static_cast<std::uint32_t>(inputs.size()),
-                              0,
-                              words.data(),
-                              static_cast<std::int64_t>(words.size()) - 1,
-                              {}};
-  return c.rule->infer(us::InferArgs(call));
+  words.insert(words.begin(), static_cast<std::int64_t>(words.size()));
+  return tape.core()->infer_unrecorded(*c.rule, inputs, words.data() + 1, 0);
 }
 
 us::Shape with_extent(const us::Shape& shape, int axis, std::int64_t extent) {
@@ -99,7 +92,8 @@ void check_walk(const OpCase& c) {
   const std::vector<Handle> x = leaves(tape, c);
   const us::Var<double> y = record_case<double>(c, x);
   CHECK(y.shape() == inferred(tape, c, x));
-  if (!differentiable(*c.rule) || !tape.core()->gradient_wanted(y.index()) || !c.finite()) return;
+  if (!differentiable(*c.rule) || !tape.core()->node(y.index()).has(us::detail::flag::needs_grad) || !c.finite())
+    return;
   walk_back(tape, y, std::vector<double>(c.y.size(), 1.0));
   std::vector<std::vector<double>> numeric;
   for (std::size_t i = 0; i < c.arity(); ++i) {

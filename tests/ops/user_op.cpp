@@ -1,6 +1,8 @@
 // An op defined outside the library: its rule is written with xtensor expressions over the views it receives.
 #include <doctest/doctest.h>
 
+#include "support/caught.hpp"
+#include "support/close.hpp"
 #include "support/error_from.hpp"
 #include "support/finite_difference.hpp"
 #include "unspool/extend.hpp"
@@ -67,7 +69,6 @@ us::Var<T> swish(const us::Operand<T>& x, const us::Operand<T>& slope, us::Where
 
 // Written for one scalar type only, and without a derivative.
 struct RoundToEighth {
-  static us::Shape infer(const us::InferArgs& a) { return a.shape(0); }
   static void forward(const us::ForwardArgs<float>& a) {
     us::XtensorView<float> y = as_xtensor(a.y());
     y = xt::nearbyint(as_xtensor(a.x(0)) * 8) / 8;
@@ -78,7 +79,6 @@ constinit const us::OpRule round_rule = us::make_rule<RoundToEighth>({.name = "r
 
 // The sum of any number of operands, to see that none is dropped.
 struct Total {
-  static us::Shape infer(const us::InferArgs& a) { return a.shape(0); }
   template <class T>
   static void forward(const us::ForwardArgs<T>& a) {
     us::XtensorView<T> y = as_xtensor(a.y());
@@ -163,4 +163,21 @@ TEST_CASE("a user-defined op may have any number of operands") {
   CHECK(y.item() == 40);
   tape.backward(y);
   CHECK(x.grad()[0] == 20);
+}
+
+TEST_CASE("a user-defined op without infer is elementwise: its operands broadcast") {
+  us::Tape<double> tape;
+  const us::Var x = tape.variable({3}, std::vector<double>{1, 2, 3});
+  const us::Var y = tape.variable({2, 1}, std::vector<double>{10, 20});
+  const us::Var z = tape.variable({}, std::vector<double>{100});
+  const us::Var total = us::record<double>(total_rule, {x, y, z});
+  CHECK(total.shape() == us::Shape{2, 3});
+  CHECK(us::test::difference(total.values(), std::vector<double>{111, 112, 113, 121, 122, 123}) == "");
+  tape.backward(sum(total));
+  CHECK(us::test::difference(x.grad(), std::vector<double>{2, 2, 2}) == "");
+  CHECK(us::test::difference(y.grad(), std::vector<double>{3, 3}) == "");
+  CHECK(us::test::difference(z.grad(), std::vector<double>{6}) == "");
+  const us::Var w = tape.ones({2});
+  UNSPOOL_CHECK_ERROR(us::record<double>(total_rule, {x, w}), shape_mismatch,
+                      "total: shapes must broadcast; operands [3], [2]; at %");
 }

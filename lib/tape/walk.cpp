@@ -1,0 +1,82 @@
+// The reverse walk. Recording order is a topological order, so it is one loop over the nodes, from the loss down:
+// a node's gradient is complete when the loop reaches it, because everything that uses it was recorded later.
+#include "tape/tape_core.hpp"
+
+namespace unspool::detail {
+
+void TapeCore::seed_walk(std::uint32_t index, const void* seed) {
+  const auto write = [&](auto one) {
+    using T = decltype(one);
+    const Touched t = touch(index);
+    T* g = static_cast<T*>(t.data);
+    for (std::int64_t i = 0; i < nodes_[index].size(); ++i)
+      g[i] = (t.first ? T{0} : g[i]) + (seed == nullptr ? one : static_cast<const T*>(seed)[i]);
+  };
+  if (type_ == ScalarType::float32)
+    write(1.0f);
+  else
+    write(1.0);
+}
+
+void TapeCore::walk(std::uint32_t from) {
+  Call call{this, nullptr, nodes_.data(), grads_.data(), 0};
+  for (std::uint32_t i = from + 1; i-- > 0;) {
+    ++visits_;
+    if (!nodes_[i].has(flag::pending)) continue;
+    call.node = &nodes_[i];
+    call.index = i;
+    visit(call);
+  }
+  flush_deferred();
+}
+
+void TapeCore::visit(const Call& call) {
+  const std::uint32_t index = call.index;
+  Node& node = nodes_[index];
+  node.flags = static_cast<std::uint16_t>((node.flags & ~flag::pending) | flag::walked);
+  unwritten_.clear();
+  if (options_.keep_gradient_norms) [[unlikely]] {
+    log_.visit(index);
+    norms_[index] = norm_of(type_, grads_[index], node.size());
+  }
+  if (node.has(flag::view)) return visit_view(index);
+  node.rule->backward[static_cast<int>(type_)](call);
+  if (!temporaries_.empty()) release_temporaries();
+  if (heir_ != no_node)
+    hand_over();
+  else if (!node.has(flag::keep_grad | flag::held))
+    give_back(index);
+  if (watching()) [[unlikely]]
+    watch_gradients(index);
+  if (deferred_.over(options_.deferred_bytes)) [[unlikely]]
+    flush_deferred();
+}
+
+// A view's gradient is a part of its owner's. One with a buffer of its own adds it to the one it would have shared.
+void TapeCore::visit_view(std::uint32_t view) {
+  const Node& node = nodes_[view];
+  if (node.has(flag::own_grad)) {
+    std::byte* const shared = static_cast<std::byte*>(zeroed(node.pair[1])) + offset_in_owner(node);
+    copy_gradient(node.size(), grads_[view], shared, true);
+    if (node.has(flag::keep_grad)) return;
+  }
+  give_back(view);
+}
+
+void TapeCore::flush_deferred() {
+  log_.flush();
+  deferred_.flush(*this);
+  for (const std::uint32_t node : held_nodes_) {
+    nodes_[node].flags &= static_cast<std::uint16_t>(~flag::held);
+    if (!nodes_[node].has(flag::keep_grad)) give_back(node);
+  }
+  held_nodes_.clear();
+  for (const Temporary& t : held_temporaries_) pool_.give_back(t.buffer, t.bytes);
+  held_temporaries_.clear();
+  log_.give_back_held();
+  release_temporaries();
+  if (watching()) [[unlikely]]
+    watch_leaves();
+}
+
+}  // namespace unspool::detail
