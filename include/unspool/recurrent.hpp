@@ -6,7 +6,7 @@
 //   auto [ys, state] = stack(us::Sequence(tape.input(x), lengths));
 //
 // MyCell has what unroll (unroll.hpp) asks of a cell and two functions more: zero_state(x, batch), the initial state on
-// x's tape, and hidden(), the width of its output.
+// x's tape, the same for every row, and hidden(), the width of its output.
 #pragma once
 
 #include <string>
@@ -225,7 +225,9 @@ auto Recurrent<T, CellType>::run(const Sequence<T>& xs, const State* initial, Wh
       detail::check_parts(detail::var_count(state), parts);
       Cell cell(cells_[at], options_, training_);
       cell.draw(state, where);
-      state = detail::run(cell, inputs, std::move(state), d == 1, outputs.begin() + d, both, where);
+      state = detail::run<Cell, T>(
+          cell, inputs, std::move(state),
+          {.reverse = d == 1, .rows_alike = initial == nullptr, .outputs = outputs.begin() + d, .stride = both}, where);
       if (steps == 0) outputs[d] = detail::no_outputs(cell, inputs, state, where);
       std::int64_t part = 0;
       for_each_var(state, [&](const Var<T>& v) { finals[part++ * cells + i + d] = v; });

@@ -183,28 +183,36 @@ Var<T> accept(Returned&& returned, State& state) {
   }
 }
 
-/// Runs a cell over xs. outputs[t * stride] receives the output of step t for every step that has rows.
+/// How run() goes about it.
+template <Scalar T>
+struct RunPlan {
+  bool reverse = false;
+  bool rows_alike = false;    // the initial state needs no order
+  Var<T>* outputs = nullptr;  // outputs[t * stride] receives the output of step t, where any row has the step
+  std::int64_t stride = 1;
+};
+
+/// Runs a cell over xs and returns the last state, in the order of the batch.
 template <class Cell, Scalar T, class State>
-State run(Cell& cell, const Sequence<T>& xs, State initial, bool reverse, Var<T>* outputs, std::int64_t stride,
-          Where where) {
+State run(Cell& cell, const Sequence<T>& xs, State initial, const RunPlan<T>& plan, Where where) {
   TapeCore& tape = tape_of(xs.packed(), "unroll");
   const auto order = xs.sorted_indices();
   const std::int64_t batch = xs.batch(), total = xs.total(), parts = var_count(initial);
   const bool sorted = is_identity(order);
   for_each_var(initial, [&](Var<T>& v) {
     check_rows(v, batch, "the initial state");
-    if (!sorted) v = index_select(v, 0, Ids(order), where);
+    if (!sorted && !plan.rows_alike) v = index_select(v, 0, Ids(order), where);
   });
   const Var<T> input = cell_input<State>(cell, xs.packed(), where);
   check_rows(input, total, "the projected input");
 
-  StepWalk walk(xs.lengths(), order, reverse);
-  LiveRows<T, State> live(tape, std::move(initial), batch, walk.count(), reverse, where);
+  StepWalk walk(xs.lengths(), order, plan.reverse);
+  LiveRows<T, State> live(tape, std::move(initial), batch, walk.count(), plan.reverse, where);
   while (walk.next()) {
-    State& state = live.resize(walk.rows());
     const LabelGuard step = enter_step(tape, walk.step());
+    State& state = live.resize(walk.rows());
     const Var<T> x = rows_of(input, walk.first(), walk.first() + walk.rows(), total, where);
-    Var<T>& output = outputs[walk.step() * stride];
+    Var<T>& output = plan.outputs[walk.step() * plan.stride];
     output = accept<Cell, T>(cell_step(cell, x, state, where), state);
     check_rows(output, walk.rows(), "the cell's output");
     std::int64_t returned = 0;
@@ -256,7 +264,8 @@ SequenceOutput<Sequence<T>, State> unroll(Cell&& cell, const Sequence<T>& xs, St
   using Plain = std::remove_reference_t<Cell>;
   const std::int64_t steps = detail::step_count(xs);
   detail::VarArray<T> outputs(detail::tape_of(xs.packed(), "unroll"), std::max<std::int64_t>(steps, 1));
-  State last = detail::run<Plain>(cell, xs, std::move(initial), options.reverse, outputs.begin(), 1, where);
+  State last = detail::run<Plain, T>(cell, xs, std::move(initial),
+                                     {.reverse = options.reverse, .outputs = outputs.begin()}, where);
   if (steps == 0) outputs[0] = detail::no_outputs(cell, xs, last, where);
   return {xs.with(detail::assembled(outputs, 1, where)), std::move(last)};
 }
