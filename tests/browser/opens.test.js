@@ -3,7 +3,7 @@ const fs = require("fs");
 const {execFileSync} = require("child_process");
 const path = require("path");
 const demo = require("./demo.js");
-const {ROOT, check, equal, test, writePage} = require("./harness.js");
+const {ROOT, check, equal, settle, test} = require("./harness.js");
 
 test("a page opens from file:// with nothing on its console and no request", async ({open}) => {
   const page = await open(demo.lstm(50));
@@ -86,4 +86,15 @@ test("a graph without steps opens", async ({open}) => {
   const page = await open(demo.toFile(r));
   for (const tab of await page.getByRole("tab").all()) await tab.click();
   equal(await page.evaluate(() => window.unspool.facts.steps), 0, "steps");
+});
+
+test("a narrow screen opens every view too", async ({open}) => {
+  const page = await open(demo.lstm(30));
+  await page.setViewportSize({width: 400, height: 780});
+  for (const tab of await page.getByRole("tab").all()) {
+    await tab.click();
+    await settle(page);
+  }
+  const wide = await page.evaluate(() => document.documentElement.scrollWidth > innerWidth);
+  equal(wide, false, "nothing makes the page wider than the screen");
 });

@@ -30,6 +30,32 @@ test("a click on the fold unfolds it and keeps the place", async ({open}) => {
   equal(await slots(page), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11], "columns");
 });
 
+test("a click with Shift unfolds a few steps at the side that was clicked", async ({open}) => {
+  const page = await open(demo.rnn(60));
+  const click = async (part) => {
+    const at = await page.evaluate((part) => {
+      const {view, canvas} = window.unspool,
+        slot = view.scene.slots.find((s) => s.fold),
+        box = canvas.getBoundingClientRect();
+      return {
+        x: box.left + view.camera.toScreenX(slot.left + slot.width * part),
+        y: box.top + view.camera.toScreenY(10),
+      };
+    }, part);
+    await page.keyboard.down("Shift");
+    await page.mouse.click(at.x, at.y);
+    await page.keyboard.up("Shift");
+    await settle(page);
+  };
+  await click(0.2);
+  equal(await slots(page), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, "11-57x47", 58, 59], "on the left");
+  await page.keyboard.press("0");
+  await settle(page);
+  await page.evaluate(() => window.unspool.centreOn(window.unspool.view.scene.slots.find((slot) => slot.fold).left));
+  await click(0.8);
+  equal((await slots(page)).slice(11), ["11-49x39", 50, 51, 52, 53, 54, 55, 56, 57, 58, 59], "on the right");
+});
+
 test("folding takes back what unfolding shows", async ({open}) => {
   const page = await open(demo.lstm(60));
   const before = await slots(page);

@@ -140,10 +140,10 @@ class App {
       this.view.reveal(node);
     }
     if (node >= 0) {
-      const step = this.graph.step[node];
-      this.say(
-        `${visible(this.graph.title(node))}, node ${node}, shape ${this.graph.shapeList(node).join(" by ") || "scalar"}${step >= 0 ? `, step ${step}` : ""}`,
-      );
+      const step = this.graph.step[node],
+        shape = this.graph.shapeList(node).join(" by ") || "scalar",
+        where = step >= 0 ? `, step ${step}` : "";
+      this.say(`${visible(this.graph.title(node))}, node ${node}, shape ${shape}${where}`);
     }
     showDetails(this);
     this.redraw();
@@ -220,10 +220,14 @@ class App {
   toggleDetail() {
     this.setDetail(this.views.unrolled.detail === "cells" ? "ops" : "cells");
   }
-  unfold(slot) {
-    this.views.unrolled.folds.unfold(slot.fold);
-    this.views.unrolled.rebuild(slot.fold[0]);
-    this.say(`${slot.steps.count} steps unfolded`);
+  /** Shows the steps of a fold; `side` 1 or -1: only some, at its left or right end. */
+  unfold(slot, side = 0) {
+    const [first, end] = slot.fold,
+      few = Math.min(FEW_STEPS, end - first);
+    const run = side > 0 ? [first, first + few] : side < 0 ? [end - few, end] : [first, end];
+    this.views.unrolled.folds.unfold(run);
+    this.views.unrolled.rebuild(side < 0 ? end : first - 1);
+    this.say(`${run[1] - run[0]} steps unfolded`);
     this.refresh();
   }
   foldStep(cell) {

@@ -12,21 +12,23 @@ import argparse
 import base64
 import hashlib
 import pathlib
+import re
 import sys
 import zlib
 
 FOLDER = pathlib.Path(__file__).resolve().parent
 BUDGET = 100_000  # bytes of the page before its data
-SCRIPTS = """text model decode period placement units folds stamp theme geometry layout routes foldedges facts camera paint tiles look backward
-             folded overlay timeline graphview query axes memoryview gates gradientfacts normlines heatview parameterview modules details minimap link keys
-             pointer chrome player hints app main""".split()
+SCRIPTS = """
+    text model decode period placement units folds stamp theme geometry layout routes foldedges facts camera paint tiles look
+    backward folded overlay timeline graphview query axes memoryview gates gradientfacts normlines heatview parameterview
+    modules details minimap link keys pointer chrome player hints app main""".split()
 
 
 def squeeze(script):
     """Leaves out what a browser skips: indentation, empty lines, lines that are comments."""
     lines = [line.strip() for line in script.split("\n")]
-    kept = [line for line in lines if line and not line.startswith("//") and not (line.startswith("/*") and line.endswith("*/"))]
-    return "\n".join(kept)
+    comment = re.compile(r"//|/\*.*\*/$")
+    return "\n".join(line for line in lines if line and not comment.match(line))
 
 
 def digest(text):
@@ -58,12 +60,16 @@ def bundle():
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("-o", "--output", required=True)
+    parser.add_argument("--depfile", help="where to say, for the build, what the page is made of")
     parser.add_argument("--graph", help="a graph file, version 2, to embed")
     args = parser.parse_args()
     page = bundle()
     if args.graph:
         page = page.replace("@graph@", pathlib.Path(args.graph).read_text().replace("<", "\\u003c"))
     pathlib.Path(args.output).write_text(page)
+    if args.depfile:
+        sources = sorted(str(path) for suffix in ("js", "css", "html") for path in FOLDER.glob(f"*.{suffix}"))
+        pathlib.Path(args.depfile).write_text(f"{args.output}: {' '.join(sources)}\n")
 
 
 main()

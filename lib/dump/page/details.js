@@ -120,7 +120,8 @@ function insideOf(app, i) {
     el(
       "h3",
       {},
-      `this box: ${members.length} ops, ${bytesText(sum(graph.bytes) + sum(graph.saved))}, ${flopsText(sum(graph.flops))}`,
+      `this box: ${members.length} ops, ` +
+        `${bytesText(sum(graph.bytes) + sum(graph.saved))}, ${flopsText(sum(graph.flops))}`,
     ),
     ...links(app, "ops of this box", members).slice(1),
     el("p", {}, el("button", {class: "more", type: "button", click: () => app.setDetail("ops")}, "Show every op (d)")),

@@ -1,5 +1,5 @@
-// Facts that follow from a graph and that several views need: where nodes stand, what they are to the reader, who uses a
-// parameter, in which order the backward walk visits the steps.
+// Facts that follow from a graph and that several views need: where nodes stand, what they are to the reader, who uses
+// a parameter, in which order the backward walk visits the steps.
 
 class Facts {
   constructor(graph) {

@@ -223,7 +223,8 @@ function describeFolding(app) {
       el(
         "p",
         {},
-        `Steps t = ${cells[first].step}\u2026${cells[end - 1].step}: ${most.length} of ${end - first} are built like the one shown.`,
+        `Steps t = ${cells[first].step}\u2026${cells[end - 1].step}: ` +
+          `${most.length} of ${end - first} are built like the one shown.`,
       ),
     );
     const rows = [];

@@ -2,6 +2,7 @@
 
 const FIRST_STEPS = 3,
   LAST_STEPS = 2;
+const FEW_STEPS = 8; // that are unfolded at a time, when not all are wanted
 const FOLD_FROM = 8; // steps; a shorter sequence is shown whole
 
 class Folds {

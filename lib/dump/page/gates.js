@@ -1,5 +1,6 @@
 // The rows of the gradient view: of every layer and direction the states that it hands on and the gates behind them,
-// found by structure. Four activations cut from one product are an LSTM's i, f, g, o; two beside one state a GRU's r, z.
+// found by structure. Four activations cut from one product are an LSTM's i, f, g, o; two beside one state a GRU's r,
+// z.
 
 const ACTIVATIONS = new Set(["sigmoid", "tanh", "relu", "hardsigmoid", "hardtanh", "softsign"]);
 const CUTS = new Set(["slice", "select", "chunk", "narrow"]);

@@ -1,4 +1,5 @@
-// Measures of the picture in pixels at zoom 1: boxes, distances, letters. The folded view has room for charts in its boxes.
+// Measures of the picture in pixels at zoom 1: boxes, distances, letters. The folded view has room for charts in its
+// boxes.
 
 const GEOMETRY = {
   ops: {

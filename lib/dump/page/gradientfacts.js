@@ -1,4 +1,5 @@
-// What gradient norms over time tell: how fast they shrink or grow, where none can pass, where they stopped being finite.
+// What gradient norms over time tell: how fast they shrink or grow, where none can pass, where they stopped being
+// finite.
 
 /** The factor by which norms change from a step to the one before it, fitted to their logarithms; null: too few. */
 function decayOf(norms) {
@@ -67,7 +68,8 @@ function describeGradients({app, rows, columns, cuts, firstNaN}) {
       el(
         "p",
         {},
-        `No gradient passes into the steps before ${steps.join(", ")}: there the state comes in as a plain value (truncation, dashed).`,
+        `No gradient passes into the steps before ${steps.join(", ")}: ` +
+          "there the state comes in as a plain value (truncation, dashed).",
       ),
     );
   }

@@ -1,4 +1,5 @@
-// The gradient view: a heat map of gradient norms, rows the states and gates of every layer and direction, columns time.
+// The gradient view: a heat map of gradient norms, rows the states and gates of every layer and direction, columns
+// time.
 
 const ROW_HEIGHT = 26;
 

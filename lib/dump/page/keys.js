@@ -19,6 +19,7 @@ const KEY_HELP = [
       ["u", "unfold all steps"],
       ["f", "fold all steps"],
       ["d", "cells or every op"],
+      ["Shift + click", "a fold: unfold eight steps at that side"],
       ["Double click", "a fold: unfold it; a step\u2019s ground: fold it"],
     ],
   ],
@@ -65,7 +66,9 @@ function showHelp() {
     el(
       "p",
       {},
-      "Time runs from left to right; every grey column is one step of the recurrence. Blue arrows carry states from step to step. The coloured marks are shared parameters: the same weights in every step. The slider below walks backward through time and shows gradients arriving.",
+      "Time runs from left to right; every grey column is one step of the recurrence. Blue arrows carry states from " +
+        "step to step. The coloured marks are shared parameters: the same weights in every step. The slider below " +
+        "walks backward through time and shows gradients arriving.",
     ),
     el(
       "div",

@@ -75,7 +75,7 @@ class MemoryChart extends ChartView {
     }
   }
 
-  /** Walks the clock, as the format's page defines it; of every bucket of ticks keeps the moment at which most was held. */
+  // Walks the clock, as the format's page defines it; of every bucket of ticks keeps the moment at which most was held.
   sample(from, to) {
     const {graph} = this.app,
       {count} = graph,

@@ -30,7 +30,7 @@ class Minimap {
       box.top <= 0 &&
       box.bottom >= view.scene.totalHeight;
     canvas.hidden = !shown || all;
-    if (canvas.hidden) return;
+    if (canvas.hidden || !canvas.clientWidth) return; // a narrow page has none
     const ratio = devicePixelRatio || 1,
       width = canvas.clientWidth,
       height = canvas.clientHeight;

@@ -11,6 +11,13 @@ function drawOverlay(ctx, view, app, box, direct) {
   }
   if (view.hover?.unit >= 0 && view.hover.unit !== selected && view.hover.unit < view.scene.units.count)
     ring(ctx, view, view.hover.unit, app.theme.select, 1.6);
+  const fold = view.focusFold ?? view.hover?.fold;
+  if (fold && view.scene.slots.includes(fold)) {
+    ctx.strokeStyle = app.theme.select;
+    ctx.lineWidth = Math.max(2.4, 1.6 / view.camera.zoom);
+    outlineSlot(ctx, view.scene, fold, 6);
+    ctx.stroke();
+  }
 }
 
 /** The nodes that stand out: a parameter's uses before the search's finds. null: all are alike. */
@@ -36,14 +43,62 @@ function veil(ctx, view, app, box, {nodes, color}) {
     done.add(u);
     const w = scene.width[u] / 2;
     if (scene.x[u] + w < box.left || scene.x[u] - w > box.right) continue;
+    if (painter.far) {
+      ctx.fillStyle = color;
+      ctx.fillRect(
+        scene.x[u] - w,
+        scene.y[u] - scene.geometry.height / 2,
+        2 * Math.max(w, painter.dot),
+        scene.geometry.height,
+      );
+      continue;
+    }
     ctx.strokeStyle = color;
     ctx.lineWidth = Math.max(3, 1.5 / camera.zoom);
     outline(ctx, scene, u, reach);
     ctx.stroke();
     painter.unit(scene, u, view.look, box);
   }
+  markFolds(ctx, view, app, nodes, color);
   const selected = app.selected >= 0 ? view.unitOf(app.selected) : -1;
   if (selected >= 0) painter.unit(scene, selected, view.look, box);
+}
+
+/** How many of the lit are inside each fold. */
+function markFolds(ctx, view, app, nodes, color) {
+  const {scene, camera} = view;
+  if (scene.lit?.nodes !== nodes) {
+    const inside = new Map();
+    if (!view.folded)
+      for (const i of nodes) {
+        const cell = app.facts.cellOf(i);
+        if (cell < BAR && view.folds.hidden[cell]) inside.set(cell, (inside.get(cell) ?? 0) + 1);
+      }
+    const count = ([first, end]) => {
+      let sum = 0;
+      for (let cell = first; cell < end; cell++) sum += inside.get(cell) ?? 0;
+      return sum;
+    };
+    scene.lit = {nodes, folds: scene.slots.filter((slot) => slot.fold).map((slot) => [slot, count(slot.fold)])};
+  }
+  ctx.strokeStyle = ctx.fillStyle = color;
+  ctx.lineWidth = Math.max(3, 1.5 / camera.zoom);
+  ctx.font = `650 15px ${FONT}`;
+  ctx.textAlign = "center";
+  ctx.textBaseline = "middle";
+  for (const [slot, count] of scene.lit.folds) {
+    if (!count) continue;
+    outlineSlot(ctx, scene, slot, 4);
+    ctx.stroke();
+    if (camera.zoom > 0.2) ctx.fillText(`${grouped(count)} here`, slot.left + slot.width / 2, columnTop(scene) + 60);
+  }
+}
+
+function outlineSlot(ctx, scene, slot, reach) {
+  const top = columnTop(scene),
+    height = columnBottom(scene) - top;
+  ctx.beginPath();
+  ctx.roundRect(slot.left - reach, top - reach, slot.width + 2 * reach, height + 2 * reach, 12);
 }
 
 function outline(ctx, scene, u, reach) {

@@ -31,7 +31,8 @@ class ParameterView extends ChartView {
   heading() {
     const {parameter} = this;
     if (!parameter) return "No parameters";
-    return `${isolated(parameter.name, 60)}: what each step adds to \u2202L/\u2202${isolated(this.app.facts.short[this.chosen], 8)}`;
+    const short = isolated(this.app.facts.short[this.chosen], 8);
+    return `${isolated(parameter.name, 60)}: what each step adds to \u2202L/\u2202${short}`;
   }
 
   paint(ctx) {

@@ -39,7 +39,7 @@ function listenToPointer(app) {
   });
   const release = (event) => {
     const at = place(event);
-    if (event.type === "pointerup" && moved <= 4 && pointers.size === 1) click(app, at.x, at.y);
+    if (event.type === "pointerup" && moved <= 4 && pointers.size === 1) click(app, at.x, at.y, event.shiftKey);
     pointers.delete(event.pointerId);
     gap = 0;
     canvas.classList.remove("dragging");
@@ -113,7 +113,8 @@ function point(app, x, y) {
   }
 }
 
-function click(app, x, y) {
+/** `part`: of a fold only some steps are wanted, at the side that was clicked. */
+function click(app, x, y, part = false) {
   const {view} = app;
   if (!(view instanceof GraphView)) {
     const node = view.nodeUnder?.(x, y) ?? -1;
@@ -124,7 +125,8 @@ function click(app, x, y) {
   view.focusFold = hit?.fold ?? null;
   if (hit?.parameter != null) app.select(app.graph.parameters[hit.parameter].node);
   else if (hit?.unit >= 0) app.select(view.scene.units.node[hit.unit]);
-  else if (hit?.fold) app.unfold(hit.fold);
+  else if (hit?.fold)
+    app.unfold(hit.fold, part && (view.camera.toWorldX(x) < hit.fold.left + hit.fold.width / 2 ? 1 : -1));
   else app.select(-1);
 }
 
@@ -135,7 +137,7 @@ function tipOf(app, view, hit) {
     return [
       el("b", {}, `${count} steps, t = ${first}…${last}`),
       el("div", {}, kinds > 1 ? `of ${kinds} structures` : "all built alike"),
-      el("div", {}, "click to unfold"),
+      el("div", {}, "click to unfold, with Shift a few steps of it"),
     ];
   }
   if (hit.parameter != null) {

@@ -1,6 +1,6 @@
-// The language of the search box. Terms are joined by & (or a space), |, ! and brackets:
-//   op=matmul & t=3     param=W_hh*     scope~enc.*l0     grad<1e-6     bytes>=1k     /slice|concat/     tanh
-// A word alone is looked for in op, scope, parameter and shape; * stands for anything; ~ and /.../ take patterns.
+// The language of the search box. Terms are joined by & (or a space), |, ! and brackets: op=matmul & t=3
+// param=W_hh*     scope~enc.*l0     grad<1e-6     bytes>=1k     /slice|concat/     tanh A word alone is looked for in
+// op, scope, parameter and shape; * stands for anything; ~ and /.../ take patterns.
 
 class QueryError extends Error {}
 
@@ -50,13 +50,19 @@ const KEYS = {
   file: {text: (f, i) => f.graph.texts[f.graph.source[i]]},
   shape: {text: (f, i) => f.graph.shapeList(i).join("x")},
   role: {text: (f, i) => Object.keys(ROLE)[f.role[i]]},
-  param: {texts: (f, i) => f.parametersOf(i).map((p) => f.graph.parameters[p].name)},
+  param: {
+    texts: (f, i) =>
+      [...f.parametersOf(i), ...(f.graph.parameter[i] >= 0 ? [f.graph.parameter[i]] : [])].map(
+        (p) => f.graph.parameters[p].name,
+      ),
+  },
   t: {number: (f, i) => f.graph.step[i]},
   id: {number: (f, i) => i},
   line: {number: (f, i) => f.graph.line[i]},
   bytes: {number: (f, i) => f.graph.bytes[i]},
   saved: {number: (f, i) => f.graph.saved[i]},
   flops: {number: (f, i) => f.graph.flops[i]},
+  nonfinite: {number: (f, i) => f.graph.statistics?.nonfinite?.[i]},
   grad: {number: (f, i) => (f.graph.norm[i] < 0 ? undefined : f.graph.norm[i])},
 };
 Object.assign(KEYS, {step: KEYS.t, parameter: KEYS.param, gradnorm: KEYS.grad, norm: KEYS.grad});
@@ -64,7 +70,7 @@ Object.assign(KEYS, {step: KEYS.t, parameter: KEYS.param, gradnorm: KEYS.grad, n
 function termTest(key, operator, value) {
   const negated = operator === "!=" || operator === "!~";
   const ask = KEYS[key.toLowerCase()];
-  if (!ask) throw new QueryError(`no key “${key}”: ${Object.keys(KEYS).slice(0, 13).join(", ")}`);
+  if (!ask) throw new QueryError(`no key “${key}”: ${Object.keys(KEYS).slice(0, 14).join(", ")}`);
   const plain = negated ? operator[1] : operator;
   let test;
   if (ask.number) {
@@ -94,8 +100,19 @@ function patternTest(pattern) {
   return (f, i) => holds(f.graph.opName(i)) || holds(f.graph.scopeName(i)) || KEYS.param.texts(f, i).some(holds);
 }
 
-const TOKEN =
-  /\s*(?:([&|()]|!(?![=~]))|\/((?:[^/\\]|\\.)+)\/|([a-zA-Z]+)\s*(!=|!~|<=|>=|=|<|>|~)\s*("(?:[^"\\]|\\.)*"|[^\s&|()]+)|("(?:[^"\\]|\\.)*")|([^\s&|()=<>~"]+))/y;
+const QUOTED = '"(?:[^"\\\\]|\\\\.)*"';
+const TOKEN = new RegExp(
+  "\\s*(?:" +
+    [
+      "([&|()]|!(?![=~]))", // a sign
+      "/((?:[^/\\\\]|\\\\.)+)/", // a pattern
+      `([a-zA-Z]+)\\s*(!=|!~|<=|>=|=|<|>|~)\\s*(${QUOTED}|[^\\s&|()]+)`, // key, operator, value
+      `(${QUOTED})`,
+      '([^\\s&|()=<>~"]+)', // a word
+    ].join("|") +
+    ")",
+  "y",
+);
 const unquote = (text) => (text.startsWith('"') ? text.slice(1, -1).replace(/\\(.)/g, "$1") : text);
 
 function tokens(text) {

@@ -1,5 +1,5 @@
-// Texts and elements. What a graph file holds reaches the page as text only, never as markup, and each piece is isolated
-// from the writing direction of what stands around it.
+// Texts and elements. What a graph file holds reaches the page as text only, never as markup, and each piece is
+// isolated from the writing direction of what stands around it.
 
 const $ = (id) => document.getElementById(id);
 

@@ -1,5 +1,5 @@
-// Tiles: pictures of parts of a scene too full to be painted every frame. They are painted a few at a time, as long as a
-// frame allows; until a tile of the present zoom is there, those of the one before stand in for it.
+// Tiles: pictures of parts of a scene too full to be painted every frame. They are painted a few at a time, as long as
+// a frame allows; until a tile of the present zoom is there, those of the one before stand in for it.
 
 const TILE = 512; // device pixels
 const TILE_BUDGET = 9; // milliseconds of a frame
