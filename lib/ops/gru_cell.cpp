@@ -27,7 +27,7 @@ struct GruCell {
     T* const hg = a.temporary(3 * B * H);
     for (std::int64_t row = 0; row < B; ++row) std::copy_n(b_hh.data, 3 * H, hg + row * 3 * H);
     add_recurrent_product(a, h, weight, hg);
-    kernels::kernel_table<T>().gru_forward(B, H, a.x(0).data, hg, h.data, a.saved(), a.y().data);
+    kernels::kernel_table<T>().gru_forward(B, H, a.x(0).data, hg, h.data, a.saved(), a.saved() + 3 * B * H, a.y().data);
   }
 
   template <class T>
@@ -37,7 +37,8 @@ struct GruCell {
     const std::int64_t extents[2] = {B, 3 * H};
     T* const dxg = a.temporary(3 * B * H);
     T* const dhg = a.temporary(3 * B * H);
-    kernels::kernel_table<T>().gru_backward(B, H, a.saved(), h.data, a.dy().data, dxg, dhg, a.dx(1).accumulator().data);
+    kernels::kernel_table<T>().gru_backward(B, H, a.saved(), a.saved() + 3 * B * H, h.data, a.dy().data, dxg, dhg,
+                                            a.dx(1).accumulator().data);
     a.dx(0).add(scratch_view<T>(dxg, extents));
     add_recurrent_gradients(a, weight, scratch_view<T>(dhg, extents));
   }

@@ -14,6 +14,7 @@ using std::int64_t;
 
 constexpr int64_t row_block = 128;
 constexpr int64_t column_block_bytes = 1 << 20;
+constexpr int64_t transposed_stretch = 16;
 
 constexpr int64_t round_up(int64_t n, int64_t step) { return (n + step - 1) / step * step; }
 
@@ -62,15 +63,21 @@ void run_strips(const GemmKernels<T>& g, int64_t m, int64_t n, int64_t k, const 
   }
 }
 
-/// Packs op(A)[m, k] tile by tile. One contiguous row is its own packed form and is returned as it is.
+/// Packs op(A)[m, k] tile by tile. One contiguous row is its own packed form and is returned as it is. A transposed A is
+/// read a few rows of its own at a time, all tiles of each: a tile is half a cache line wide, and with a stride of whole
+/// pages the other half would be gone when the next tile comes for it.
 template <class T>
 const T* pack_rows(const GemmKernels<T>& g, bool ta, int64_t m, int64_t k, const T* a, int64_t lda, T* packed) {
   if (m == 1 && (!ta || lda == 1)) return a;
   const RowTiles tiles(m, g.max_rows);
-  for (int64_t tile = 0, i = 0; tile < tiles.count; ++tile) {
-    const int64_t rows = tiles.rows(tile);
-    g.pack_a(ta, rows, k, ta ? a + i : a + i * lda, lda, packed + i * k);
-    i += rows;
+  const int64_t stretch = ta ? transposed_stretch : k;
+  for (int64_t p = 0; p < k; p += stretch) {
+    const int64_t depth = std::min(stretch, k - p);
+    for (int64_t tile = 0, i = 0; tile < tiles.count; ++tile) {
+      const int64_t rows = tiles.rows(tile);
+      g.pack_a(ta, rows, depth, ta ? a + p * lda + i : a + i * lda, lda, packed + i * k + p * rows);
+      i += rows;
+    }
   }
   return packed;
 }

@@ -134,10 +134,11 @@ struct KernelTable {
                         T* dgates, T* dc_prev, bool accumulate);
 
   // GRU, gate order r, z, n, both biases included in xg and hg [B, 3H]: n = tanh(xn + r hn), h = (1 - z) n + z h_prev.
-  /// saved [B, 4H] receives r, z, n, hn.
-  void (*gru_forward)(int64_t B, int64_t H, const T* xg, const T* hg, const T* h_prev, T* saved, T* h);
+  /// gates [B, 3H] receives r, z, n and may be xg; hn [B, H] receives hn.
+  void (*gru_forward)(int64_t B, int64_t H, const T* xg, const T* hg, const T* h_prev, T* gates, T* hn, T* h);
   /// dxg and dhg [B, 3H] are assigned; dh_prev (may be null) += dh z, the path that bypasses the products.
-  void (*gru_backward)(int64_t B, int64_t H, const T* saved, const T* h_prev, const T* dh, T* dxg, T* dhg, T* dh_prev);
+  void (*gru_backward)(int64_t B, int64_t H, const T* gates, const T* hn, const T* h_prev, const T* dh, T* dxg, T* dhg,
+                       T* dh_prev);
 
   // Optimisers: one update of n parameters in place, PyTorch 1.13's formulas in its order of operations.
   void (*sgd)(int64_t n, const SgdArgs& args, const T* grad, T* param, T* buffer);

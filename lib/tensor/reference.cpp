@@ -183,25 +183,25 @@ void lstm_backward(int64_t B, int64_t H, const T* gates, const T* c_prev, const 
 }
 
 template <class T>
-void gru_forward(int64_t B, int64_t H, const T* xg, const T* hg, const T* h_prev, T* saved, T* h) {
-  for (int64_t b = 0; b < B; ++b, xg += 3 * H, hg += 3 * H, h_prev += H, saved += 4 * H, h += H)
+void gru_forward(int64_t B, int64_t H, const T* xg, const T* hg, const T* h_prev, T* gates, T* hn_out, T* h) {
+  for (int64_t b = 0; b < B; ++b, xg += 3 * H, hg += 3 * H, h_prev += H, gates += 3 * H, hn_out += H, h += H)
     for (int64_t j = 0; j < H; ++j) {
-      const T r = saved[j] = sigmoid(xg[j] + hg[j]);
-      const T z = saved[H + j] = sigmoid(xg[H + j] + hg[H + j]);
+      const T r = gates[j] = sigmoid(xg[j] + hg[j]);
+      const T z = gates[H + j] = sigmoid(xg[H + j] + hg[H + j]);
       const T hn = hg[2 * H + j];
-      const T n = saved[2 * H + j] = std::tanh(xg[2 * H + j] + r * hn);
-      saved[3 * H + j] = hn;
+      const T n = gates[2 * H + j] = std::tanh(xg[2 * H + j] + r * hn);
+      hn_out[j] = hn;
       h[j] = (1 - z) * n + z * h_prev[j];
     }
 }
 
 template <class T>
-void gru_backward(int64_t B, int64_t H, const T* saved, const T* h_prev, const T* dh, T* dxg, T* dhg, T* dh_prev) {
+void gru_backward(int64_t B, int64_t H, const T* gates, const T* hn_kept, const T* h_prev, const T* dh, T* dxg, T* dhg,
+                  T* dh_prev) {
   for (int64_t b = 0; b < B; ++b)
     for (int64_t j = 0; j < H; ++j) {
-      const T* kept = saved + b * 4 * H + j;
       const int64_t at = b * H + j, gate = b * 3 * H + j;
-      const T r = kept[0], z = kept[H], n = kept[2 * H], hn = kept[3 * H], dh_j = dh[at];
+      const T r = gates[gate], z = gates[gate + H], n = gates[gate + 2 * H], hn = hn_kept[at], dh_j = dh[at];
       const T dn = dh_j * (1 - z) * (1 - n * n);
       const T dz = dh_j * (h_prev[at] - n) * z * (1 - z);
       const T dr = dn * hn * r * (1 - r);

@@ -69,12 +69,13 @@ TEST_CASE("GRU gate gradients equal central differences in every instruction set
     const KernelTable<double>& t = kernel_table_for<double>(isa);
     std::vector<double> saved(B * 4 * H), h(B * H);
     const auto loss = [&] {
-      t.gru_forward(B, H, xg.data(), hg.data(), h_prev.data(), saved.data(), h.data());
+      t.gru_forward(B, H, xg.data(), hg.data(), h_prev.data(), saved.data(), saved.data() + 3 * B * H, h.data());
       return weighted(h, dh);
     };
     loss();
     std::vector<double> dxg(B * 3 * H), dhg(B * 3 * H), dh_prev(B * H, 0.5);
-    t.gru_backward(B, H, saved.data(), h_prev.data(), dh.data(), dxg.data(), dhg.data(), dh_prev.data());
+    t.gru_backward(B, H, saved.data(), saved.data() + 3 * B * H, h_prev.data(), dh.data(), dxg.data(), dhg.data(),
+                   dh_prev.data());
     for (double& v : dh_prev) v -= 0.5;
     check_gradient(dxg, numeric_gradient(xg, loss));
     check_gradient(dhg, numeric_gradient(hg, loss));
@@ -129,17 +130,18 @@ TEST_CASE_TEMPLATE("fused GRU gates equal the reference for odd widths", T, floa
         const std::vector<T> xg = uniform<T>(B * 3 * H, 1, -4, 4), hg = uniform<T>(B * 3 * H, 2, -4, 4);
         const std::vector<T> h_prev = uniform<T>(B * H, 3), dh = uniform<T>(B * H, 4);
         std::vector<T> saved(B * 4 * H), h(B * H), expected_saved(B * 4 * H), expected_h(B * H);
-        t.gru_forward(B, H, xg.data(), hg.data(), h_prev.data(), saved.data(), h.data());
-        reference.gru_forward(B, H, xg.data(), hg.data(), h_prev.data(), expected_saved.data(), expected_h.data());
+        t.gru_forward(B, H, xg.data(), hg.data(), h_prev.data(), saved.data(), saved.data() + 3 * B * H, h.data());
+        reference.gru_forward(B, H, xg.data(), hg.data(), h_prev.data(), expected_saved.data(),
+                              expected_saved.data() + 3 * B * H, expected_h.data());
         check_close(saved, expected_saved, 16, "saved");
         check_close(h, expected_h, 16, "h");
         for (bool wanted : {false, true}) {
           std::vector<T> dxg(B * 3 * H), dhg(B * 3 * H), dh_prev(B * H, T(1));
           std::vector<T> expected_dxg(B * 3 * H), expected_dhg(B * 3 * H), expected_dh_prev(B * H, T(1));
-          t.gru_backward(B, H, saved.data(), h_prev.data(), dh.data(), dxg.data(), dhg.data(),
+          t.gru_backward(B, H, saved.data(), saved.data() + 3 * B * H, h_prev.data(), dh.data(), dxg.data(), dhg.data(),
                          wanted ? dh_prev.data() : nullptr);
-          reference.gru_backward(B, H, saved.data(), h_prev.data(), dh.data(), expected_dxg.data(), expected_dhg.data(),
-                                 wanted ? expected_dh_prev.data() : nullptr);
+          reference.gru_backward(B, H, saved.data(), saved.data() + 3 * B * H, h_prev.data(), dh.data(),
+                                 expected_dxg.data(), expected_dhg.data(), wanted ? expected_dh_prev.data() : nullptr);
           check_close(dxg, expected_dxg, 8, "dxg");
           check_close(dhg, expected_dhg, 8, "dhg");
           check_close(dh_prev, expected_dh_prev, 8, "dh_prev");

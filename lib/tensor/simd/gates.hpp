@@ -54,32 +54,33 @@ void lstm_backward(int64_t B, int64_t H, const T* gates, const T* c_prev, const 
 
 // n = tanh(xn + r hn), h = (1 - z) n + z h_prev; gates in the order r, z, n, both biases already added.
 template <class A, class T>
-void gru_forward(int64_t B, int64_t H, const T* xg, const T* hg, const T* h_prev, T* saved, T* h) {
+void gru_forward(int64_t B, int64_t H, const T* xg, const T* hg, const T* h_prev, T* gates, T* hn_out, T* h) {
   const Batch<A, T> one(T(1));
-  for (int64_t b = 0; b < B; ++b, xg += 3 * H, hg += 3 * H, h_prev += H, saved += 4 * H, h += H)
+  for (int64_t b = 0; b < B; ++b, xg += 3 * H, hg += 3 * H, h_prev += H, gates += 3 * H, hn_out += H, h += H)
     for_each<A, T>(
         H, [=](int64_t j, auto at) __attribute__((always_inline)) {
           const Batch<A, T> r = vsigmoid<A, T>(at.load(xg + j) + at.load(hg + j));
           const Batch<A, T> z = vsigmoid<A, T>(at.load(xg + H + j) + at.load(hg + H + j));
           const Batch<A, T> hn = at.load(hg + 2 * H + j);
           const Batch<A, T> n = vtanh<A, T>(at.load(xg + 2 * H + j) + r * hn);
-          at.store(saved + j, r);
-          at.store(saved + H + j, z);
-          at.store(saved + 2 * H + j, n);
-          at.store(saved + 3 * H + j, hn);
+          at.store(gates + j, r);
+          at.store(gates + H + j, z);
+          at.store(gates + 2 * H + j, n);
+          at.store(hn_out + j, hn);
           at.store(h + j, (one - z) * n + z * at.load(h_prev + j));
         });
 }
 
 template <class A, class T>
-void gru_backward(int64_t B, int64_t H, const T* saved, const T* h_prev, const T* dh, T* dxg, T* dhg, T* dh_prev) {
+void gru_backward(int64_t B, int64_t H, const T* gates, const T* hn_kept, const T* h_prev, const T* dh, T* dxg, T* dhg,
+                  T* dh_prev) {
   const Batch<A, T> one(T(1));
-  for (int64_t b = 0; b < B; ++b, saved += 4 * H, dxg += 3 * H, dhg += 3 * H) {
+  for (int64_t b = 0; b < B; ++b, gates += 3 * H, dxg += 3 * H, dhg += 3 * H) {
     const int64_t row = b * H;
     for_each<A, T>(
         H, [=](int64_t j, auto at) __attribute__((always_inline)) {
-          const Batch<A, T> r = at.load(saved + j), z = at.load(saved + H + j);
-          const Batch<A, T> n = at.load(saved + 2 * H + j), hn = at.load(saved + 3 * H + j);
+          const Batch<A, T> r = at.load(gates + j), z = at.load(gates + H + j);
+          const Batch<A, T> n = at.load(gates + 2 * H + j), hn = at.load(hn_kept + row + j);
           const Batch<A, T> dh_j = at.load(dh + row + j);
           const Batch<A, T> dn = dh_j * (one - z) * (one - n * n);
           const Batch<A, T> dz = dh_j * (at.load(h_prev + row + j) - n) * z * (one - z);

@@ -46,6 +46,12 @@ void gemm_tile(int64_t k, const T* a, const T* b, int64_t row_stride, int64_t pa
 #pragma GCC unroll 16
     for (int j = 0; j < vectors; ++j) sum[i][j] = Batch<A, T>(T(0));
 
+      // The rows of C lie a stride apart, where no hardware prefetcher looks: asked for now, they are there at the end.
+#pragma GCC unroll 16
+  for (int i = 0; i < rows; ++i)
+#pragma GCC unroll 16
+    for (int64_t line = 0; line < vectors * L; line += 64 / sizeof(T)) __builtin_prefetch(c + i * ldc + line, 1, 3);
+
   for (int64_t p = 0; p < k; ++p, a += rows, b += row_stride, next += next_step) {
     __builtin_prefetch(next, 0, 2);
     __builtin_prefetch(next + 64 / sizeof(T), 0, 2);
