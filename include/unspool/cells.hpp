@@ -57,6 +57,9 @@ struct LSTMState {
 template <Scalar T>
 LSTMState(Var<T>, Var<T>) -> LSTMState<T>;
 
+template <Scalar T>
+class Sequence;
+
 namespace detail {
 
 /// A cell's four parameters, which live in the set: G gates, weight_ih [G*H,I], weight_hh [G*H,H], biases [G*H].
@@ -115,6 +118,12 @@ class RNNCell : public Cell<T> {
     return new_zeros(x, {batch, this->hidden()}, where);
   }
 
+  /// Every step of xs, in packed order [N,H], from `state`, which becomes the state after each row's last step (in
+  /// reverse: its first), both in the order of the batch. A node a step, as with step(); nothing is sliced or copied.
+  Var<T> run(const Sequence<T>& xs, State& state, bool reverse, Where where = Where::current()) const;
+  /// Whether run() may be used: the cell is fused.
+  bool runs() const noexcept { return fused_; }
+
  private:
   Nonlinearity nonlinearity_;
   bool fused_;
@@ -143,6 +152,12 @@ class LSTMCell : public Cell<T> {
     return {zeros, zeros};
   }
 
+  /// Every step of xs, in packed order [N,H], from `state`, which becomes the state after each row's last step (in
+  /// reverse: its first), both in the order of the batch. A node a step, as with step(); nothing is sliced or copied.
+  Var<T> run(const Sequence<T>& xs, State& state, bool reverse, Where where = Where::current()) const;
+  /// Whether run() may be used: the cell is fused.
+  bool runs() const noexcept { return fused_; }
+
  private:
   bool fused_;
 };
@@ -169,6 +184,12 @@ class GRUCell : public Cell<T> {
   State zero_state(const Var<T>& x, std::int64_t batch, Where where = Where::current()) const {
     return new_zeros(x, {batch, this->hidden()}, where);
   }
+
+  /// Every step of xs, in packed order [N,H], from `state`, which becomes the state after each row's last step (in
+  /// reverse: its first), both in the order of the batch. A node a step, as with step(); nothing is sliced or copied.
+  Var<T> run(const Sequence<T>& xs, State& state, bool reverse, Where where = Where::current()) const;
+  /// Whether run() may be used: the cell is fused.
+  bool runs() const noexcept { return fused_; }
 
  private:
   bool fused_;

@@ -70,6 +70,8 @@ class ArgsBase {
     return {call_.node->attrs() + k, static_cast<std::size_t>(call_.node->attr_count() - k)};
   }
   const Call& call() const { return call_; }
+  /// The node of operand i, a View's owner.
+  std::uint32_t input(int i) const { return call_.node->inputs()[i]; }
   kernels::Workspace& workspace() const { return workspace_of(call_); }
 
  protected:
@@ -138,6 +140,8 @@ struct OpInfo {
   Reads reads = Reads::both;
   const char* attrs = "";    ///< names and kinds in call order: "axis:int, keepdims:bool, slope:real, ids:list"
   const char* samples = "";  ///< inputs the generic tests use: "x:[3,4] in -2..2; x:[1] in 4..6"
+  int in_place = -1;         ///< the operand in whose memory y lies, for rules with `place`
+  bool undefined = false;    ///< forward leaves y unspecified, for others to fill: it is not watched for NaN
 };
 
 /// A stateless description of one op. Make one with make_rule<Op>() and keep it in static storage.
@@ -149,6 +153,9 @@ struct OpRule {
   std::int64_t (*saved)(const InferArgs&, const Shape&) = nullptr;  ///< values kept beside y; may be null
   /// y is operand 0 from this element on, nothing is computed; negative: not with these operands, run forward.
   std::int64_t (*view)(const InferArgs&) = nullptr;
+  /// y is operand `in_place` from this element on, which forward writes; its gradient is that part of the operand's. A
+  /// rule that has this keeps nothing beside y.
+  std::int64_t (*place)(const InferArgs&) = nullptr;
   std::int64_t (*flops)(const InferArgs&, const Shape&) = nullptr;  ///< of forward; null: one an element
   Function forward[scalar_type_count] = {};
   Function backward[scalar_type_count] = {};
@@ -195,6 +202,7 @@ constexpr OpRule make_rule(OpInfo info) {
     rule.infer = &detail::infer_elementwise, rule.elementwise = true;
   if constexpr (requires { &Op::saved; }) rule.saved = &Op::saved;
   if constexpr (requires { &Op::view; }) rule.view = &Op::view;
+  if constexpr (requires { &Op::place; }) rule.place = &Op::place;
   if constexpr (requires { &Op::flops; }) rule.flops = &Op::flops;
   rule.forward[0] = detail::forward_of<Op, float>();
   rule.forward[1] = detail::forward_of<Op, double>();

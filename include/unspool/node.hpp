@@ -12,13 +12,14 @@ namespace detail {
 namespace flag {
 inline constexpr std::uint16_t needs_grad = 1;  // a parameter or variable leads here
 inline constexpr std::uint16_t view = 2;  // the value lies inside operand 0's; so does the gradient, unless own_grad
-inline constexpr std::uint16_t keep_grad = 4;  // the gradient stays readable after backward
-inline constexpr std::uint16_t parameter = 8;  // leaf of a parameter; Node::parameter is set
-inline constexpr std::uint16_t walked = 16;    // an earlier backward went through
-inline constexpr std::uint16_t severed = 32;   // an op without derivative cut the gradient off on the way here
-inline constexpr std::uint16_t own_grad = 64;  // a view with a gradient buffer of its own: its gradient is to be known
-inline constexpr std::uint16_t pending = 128;  // the walk under way has reached it and not yet visited it
-inline constexpr std::uint16_t held = 256;     // the deferred queues refer to its gradient buffer
+inline constexpr std::uint16_t keep_grad = 4;   // the gradient stays readable after backward
+inline constexpr std::uint16_t parameter = 8;   // leaf of a parameter; Node::parameter is set
+inline constexpr std::uint16_t walked = 16;     // an earlier backward went through
+inline constexpr std::uint16_t severed = 32;    // an op without derivative cut the gradient off on the way here
+inline constexpr std::uint16_t own_grad = 64;   // a view with a gradient buffer of its own: its gradient is to be known
+inline constexpr std::uint16_t pending = 128;   // the walk under way has reached it and not yet visited it
+inline constexpr std::uint16_t held = 256;      // the deferred queues refer to its gradient buffer
+inline constexpr std::uint16_t in_place = 512;  // value and gradient lie inside those of operand rule->info.in_place
 }  // namespace flag
 
 /// Everything of variable length lies in the tape's arena.
@@ -48,7 +49,8 @@ struct Node {
 
   const std::uint32_t* inputs() const { return arity <= 2 ? pair : list; }
   bool has(std::uint16_t bits) const { return (flags & bits) != 0; }
-  bool shares_gradient() const { return (flags & (flag::view | flag::own_grad)) == flag::view; }
+  bool owns_value() const { return !has(flag::view | flag::in_place); }
+  bool shares_gradient() const { return has(flag::in_place) || (flags & (flag::view | flag::own_grad)) == flag::view; }
   std::int64_t size() const { return extents[-1]; }
   Shape shape() const { return Shape::trusted(extents, rank); }
 

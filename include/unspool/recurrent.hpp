@@ -53,6 +53,18 @@ class RegularizedCell {
     const Var<T> ones(record_constant(*h.tape(), h.shape(), 1, where));
     mask_ = dropout(ones, options_.recurrent_dropout, where);
   }
+  /// The cell has a run over whole sequences and nothing comes between its steps.
+  bool runs() const {
+    if constexpr (requires { cell_.runs(); })
+      return cell_.runs() && mask_.empty() && options_.zoneout == 0 && options_.zoneout_cell == 0;
+    return false;
+  }
+  Var<T> run(const Sequence<T>& xs, State& state, bool reverse, Where where) const {
+    if constexpr (requires { cell_.runs(); })
+      return cell_.run(xs, state, reverse, where);
+    else
+      return {};
+  }
   Var<T> project(const Var<T>& x, Where where = Where::current()) const { return cell_input<State>(cell_, x, where); }
   auto step(const Var<T>& x, const State& state, Where where = Where::current()) const {
     auto next = mask_.empty() ? cell_step(cell_, x, state, where) : masked_step(x, state, where);
@@ -216,6 +228,7 @@ auto Recurrent<T, CellType>::run(const Sequence<T>& xs, const State* initial, Wh
   const std::int64_t parts = detail::var_count(state);
   detail::VarArray<T> finals(tape, parts * cells), outputs(tape, std::max<std::int64_t>(steps, 1) * both);
   Sequence<T> ys = xs;
+  bool whole = false;  // a direction's outputs are one Var instead of one a step
   for (std::int64_t i = 0; i < cells; i += both) {
     const Sequence<T> inputs = i == 0 ? ys : dropped(ys, where);
     for (std::int64_t d = 0; d < both; ++d) {
@@ -225,15 +238,22 @@ auto Recurrent<T, CellType>::run(const Sequence<T>& xs, const State* initial, Wh
       detail::check_parts(detail::var_count(state), parts);
       Cell cell(cells_[at], options_, training_);
       cell.draw(state, where);
-      state = detail::run<Cell, T>(
-          cell, inputs, std::move(state),
-          {.reverse = d == 1, .rows_alike = initial == nullptr, .outputs = outputs.begin() + d, .stride = both}, where);
+      if ((whole = steps > 0 && cell.runs()))
+        outputs[d] = cell.run(inputs, state, d == 1, where);
+      else
+        state = detail::run<Cell, T>(
+            cell, inputs, std::move(state),
+            {.reverse = d == 1, .rows_alike = initial == nullptr, .outputs = outputs.begin() + d, .stride = both},
+            where);
       if (steps == 0) outputs[d] = detail::no_outputs(cell, inputs, state, where);
       std::int64_t part = 0;
       for_each_var(state, [&](const Var<T>& v) { finals[part++ * cells + i + d] = v; });
     }
     const LabelGuard layer = detail::enter_scope(tape, scopes_[static_cast<std::size_t>(i)]);
-    Var<T> all = detail::assembled(outputs, both, where);
+    const std::span<const Var<T>> runs(outputs.begin(), static_cast<std::size_t>(both));
+    Var<T> all = !whole      ? detail::assembled(outputs, both, where)
+                 : both == 1 ? outputs[0]
+                             : unspool::concat(runs, 1, where);
     if (options_.residual && i > 0) all = add(all, ys.packed(), where);
     ys = ys.with(all);
   }

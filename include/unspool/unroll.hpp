@@ -263,6 +263,11 @@ SequenceOutput<Sequence<T>, State> unroll(Cell&& cell, const Sequence<T>& xs, St
                                           const UnrollOptions& options = {}, Where where = Where::current()) {
   using Plain = std::remove_reference_t<Cell>;
   const std::int64_t steps = detail::step_count(xs);
+  if constexpr (requires { cell.run(xs, initial, true, where); })
+    if (steps > 0 && cell.runs()) {
+      const Var<T> ys = cell.run(xs, initial, options.reverse, where);
+      return {xs.with(ys), std::move(initial)};
+    }
   detail::VarArray<T> outputs(detail::tape_of(xs.packed(), "unroll"), std::max<std::int64_t>(steps, 1));
   State last = detail::run<Plain, T>(cell, xs, std::move(initial),
                                      {.reverse = options.reverse, .outputs = outputs.begin()}, where);

@@ -15,6 +15,7 @@
 #include "unspool/masks.hpp"
 #include "unspool/ops.hpp"
 #include "unspool/optim.hpp"
+#include "unspool/parallel.hpp"
 #include "unspool/parameter.hpp"
 #include "unspool/recurrent.hpp"
 #include "unspool/safetensors.hpp"

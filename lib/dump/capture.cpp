@@ -66,7 +66,7 @@ class Capture {
     if (node.rank > 0) reach(node.extents + node.rank);
     const std::int64_t bytes =
         n.saved_bytes == 0 ? n.value_bytes : node.saved_offset(tape_.bytes_each()) + n.saved_bytes;
-    if (!node.has(flag::view)) reach(static_cast<const std::byte*>(node.value) + bytes);
+    if (node.owns_value()) reach(static_cast<const std::byte*>(node.value) + bytes);
     GraphMemory memory;
     memory.arena_bytes = used - arena_used_;
     arena_used_ = used;
@@ -96,7 +96,7 @@ class Capture {
   }
 
   void add_costs(GraphNode& n, const Node& node, std::uint32_t index) {
-    if (!node.has(flag::view)) n.value_bytes = node.size() * tape_.bytes_each();
+    if (node.owns_value()) n.value_bytes = node.size() * tape_.bytes_each();
     if (node.arity == 0) return;
     // The rule's functions take the tape by non-const pointer and, for these two, only read shapes through it.
     const Call call{const_cast<TapeCore*>(&tape_), &node, &tape_.node(0), nullptr, index};

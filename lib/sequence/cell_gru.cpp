@@ -1,3 +1,4 @@
+#include "sequence/steps.hpp"
 #include "unspool/cells.hpp"
 #include "unspool/ops.hpp"
 
@@ -31,6 +32,21 @@ Var<T> GRUCell<T>::step(const Var<T>& projected, const State& h, const Var<T>& r
   const Var<T> z = sigmoid(add(block(projected, 1), block(product, 1), where), where);
   const Var<T> n = tanh(add(block(projected, 2), mul(r, block(product, 2), where), where), where);
   return add(mul(rsub_scalar(z, 1, where), n, where), mul(z, h, where), where);
+}
+
+template <Scalar T>
+Var<T> GRUCell<T>::run(const Sequence<T>& xs, State& state, bool reverse, Where where) const {
+  const detail::CellWeights<T>& w = this->weights_;
+  const Var<T> xg = this->project(xs.packed(), where);
+  const Var<T> h0 = detail::sorted_rows(xs, state, where);
+  const Handle hs = detail::step_buffer({xg, h0, *w.weight_hh, *w.bias_hh}, xs.total(), this->hidden_, where);
+  const Handle ns = detail::step_buffer({xg, h0, *w.weight_hh}, xs.total(), this->hidden_, where);
+  const Handle last = detail::record_steps(xs, reverse, hs, [&](const detail::StepRows& rows, const Handle& before) {
+    return detail::gru_step(xg, hs, ns, before, h0, *w.weight_hh, *w.bias_hh, rows, where);
+  });
+  const Var<T> ys(detail::steps_done(hs, last, where));
+  state = detail::final_rows(xs, reverse, ys, h0, where);
+  return ys;
 }
 
 template class GRUCell<float>;

@@ -1,3 +1,4 @@
+#include "sequence/steps.hpp"
 #include "unspool/cells.hpp"
 #include "unspool/ops.hpp"
 
@@ -22,6 +23,21 @@ Var<T> RNNCell<T>::step(const Var<T>& projected, const State& h, Where where) co
   if (fused_) return rnn_cell(projected, h, *w.weight_hh, *w.bias_hh, rectified, where);
   const Var<T> sum = add(projected, linear(h, *w.weight_hh, *w.bias_hh, where), where);
   return rectified ? relu(sum, where) : tanh(sum, where);
+}
+
+template <Scalar T>
+Var<T> RNNCell<T>::run(const Sequence<T>& xs, State& state, bool reverse, Where where) const {
+  const detail::CellWeights<T>& w = this->weights_;
+  const Var<T> xg = this->project(xs.packed(), where);
+  const Var<T> h0 = detail::sorted_rows(xs, state, where);
+  const Handle hs = detail::step_buffer({xg, h0, *w.weight_hh, *w.bias_hh}, xs.total(), this->hidden_, where);
+  const Handle last = detail::record_steps(xs, reverse, hs, [&](const detail::StepRows& rows, const Handle& before) {
+    return detail::rnn_step(xg, hs, before, h0, *w.weight_hh, *w.bias_hh, rows, nonlinearity_ == Nonlinearity::relu,
+                            where);
+  });
+  const Var<T> ys(detail::steps_done(hs, last, where));
+  state = detail::final_rows(xs, reverse, ys, h0, where);
+  return ys;
 }
 
 template class RNNCell<float>;

@@ -9,7 +9,8 @@ namespace unspool::detail {
 
 Touched TapeCore::touch(std::uint32_t index) {
   Node& node = nodes_[index];
-  const bool plain = (node.flags & (flag::needs_grad | flag::parameter | flag::view)) == flag::needs_grad;
+  const bool plain =
+      (node.flags & (flag::needs_grad | flag::parameter | flag::view | flag::in_place)) == flag::needs_grad;
   if (!plain || node.arity == 0) [[unlikely]]
     return touch_special(index);
   node.flags |= flag::pending;
@@ -22,7 +23,7 @@ Touched TapeCore::touch(std::uint32_t index) {
 Touched TapeCore::touch_special(std::uint32_t index) {
   Node& node = nodes_[index];
   if (!node.has(flag::needs_grad)) return {nullptr, false};
-  if (node.has(flag::parameter)) {
+  if (node.has(flag::parameter) && !local_gradients_) {
     const bool first = node.parameter->grad_is_zero;
     if (first) unwritten_.push_back(index);
     node.parameter->grad_is_zero = false;
@@ -32,16 +33,22 @@ Touched TapeCore::touch_special(std::uint32_t index) {
   if (node.arity != 0) node.flags |= flag::pending;
   if (grads_[index] != nullptr) return {grads_[index], false};
   if (node.shares_gradient()) {
+    const std::uint32_t owner = gradient_owner(index);
+    if (nodes_[owner].size() == node.size()) {
+      const Touched whole = touch(owner);
+      grads_[index] = whole.data;
+      return whole;
+    }
     // The gradient of a view is a part of its owner's; what was not touched there must read as zero.
-    grads_[index] = static_cast<std::byte*>(zeroed(node.pair[1])) + offset_in_owner(node);
+    grads_[index] = static_cast<std::byte*>(zeroed(owner)) + offset_in(owner, node);
     return {grads_[index], false};
   }
   if (node.arity == 0) unwritten_.push_back(index);
   return {take(index), true};
 }
 
-std::ptrdiff_t TapeCore::offset_in_owner(const Node& view) const {
-  return static_cast<std::byte*>(view.value) - static_cast<std::byte*>(nodes_[view.pair[1]].value);
+std::ptrdiff_t TapeCore::offset_in(std::uint32_t owner, const Node& part) const {
+  return static_cast<std::byte*>(part.value) - static_cast<std::byte*>(nodes_[owner].value);
 }
 
 void* TapeCore::zeroed(std::uint32_t index) {
@@ -87,8 +94,8 @@ void TapeCore::copy_gradient(std::int64_t count, const void* from, void* to, boo
 // Where all that a node's operand receives is the node's own gradient (a sum's terms), the buffer itself moves on when
 // the rule has returned: the operand is its heir. Nothing is copied then. A tape that keeps norms keeps its walk simple.
 void TapeCore::add_gradient(const Call& call, std::uint32_t index, const void* values) {
-  constexpr std::uint16_t source_bars = flag::view | flag::keep_grad | flag::held;
-  constexpr std::uint16_t heir_bars = flag::view | flag::parameter;
+  constexpr std::uint16_t source_bars = flag::view | flag::in_place | flag::keep_grad | flag::held;
+  constexpr std::uint16_t heir_bars = flag::view | flag::in_place | flag::parameter;
   Node& node = nodes_[index];
   if (values == grads_[call.index] && heir_ == no_node && !options_.keep_gradient_norms && grads_[index] == nullptr &&
       node.has(flag::needs_grad) && node.arity != 0 && !node.has(heir_bars) && !call.node->has(source_bars)) {
@@ -143,6 +150,7 @@ void TapeCore::keep_gradient(std::uint32_t index) {
           node.rule->info.name);
   node.flags |= flag::keep_grad;
   if (!node.shares_gradient()) return;
+  if (node.has(flag::in_place)) return keep_gradient(gradient_owner(index));
   node.flags |= flag::own_grad;
   for (std::uint32_t i = index + 1; i < node_count(); ++i)
     if (nodes_[i].has(flag::view)) nodes_[i].pair[1] = gradient_owner(nodes_[i].pair[0]);

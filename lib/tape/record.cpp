@@ -144,6 +144,12 @@ void TapeCore::set_memory(const Call& call, Node& node) {
     node.value = static_cast<std::byte*>(nodes_[node.pair[0]].value) + offset * bytes_each();
     return;
   }
+  if (rule.place != nullptr) {
+    node.flags |= flag::in_place;
+    node.value = static_cast<std::byte*>(nodes_[node.inputs()[rule.info.in_place]].value) +
+                 rule.place(InferArgs(call)) * bytes_each();
+    return;
+  }
   if (node.has(flag::needs_grad) && rule.backward[static_cast<int>(type_)] == nullptr)
     node.flags = static_cast<std::uint16_t>((node.flags & ~flag::needs_grad) | flag::severed);
   const std::int64_t bytes = node.size() * bytes_each();
@@ -200,6 +206,7 @@ void TapeCore::recompute(std::uint32_t from, std::uint32_t to) {
   arena_.rewind(start.arena);
   if (leaves_.size() == start.leaves) return;
   leaves_.resize(start.leaves);
+  packed_weights_.forget_from(start.leaves);
   index_leaves();
 }
 

@@ -110,6 +110,7 @@ void TapeCore::reset() {
   leaves_.clear();
   ++leaf_stamp_;
   packed_weights_.restart();
+  local_gradients_ = false;
   walked_end_ = 0;
   visits_ = 0;
   deferred_.clear();

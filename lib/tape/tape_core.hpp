@@ -73,6 +73,11 @@ class TapeCore {
   const Labels& labels() const { return labels_; }
   const TapeOptions& options() const { return options_; }
   void set_watch(Watch watch) { options_.watch = watch; }
+  /// Until the next reset, parameter gradients stay on this tape.
+  void keep_gradients_local() { local_gradients_ = true; }
+  std::size_t leaf_count() const { return leaves_.size(); }
+  std::uint32_t leaf_node(std::size_t i) const { return leaves_[i].node; }
+  void set_options(const TapeOptions& options) { options_ = options, draws_ = 0; }
   void set_seed(std::uint64_t seed) { options_.seed = seed, draws_ = 0; }
   const std::string& first_nonfinite() const { return first_nonfinite_; }
   const std::vector<double>& gradient_norms() const { return norms_; }
@@ -137,12 +142,14 @@ class TapeCore {
   void visit(const Call& call);
   void visit_view(std::uint32_t index);
   Touched touch_special(std::uint32_t node);
-  std::ptrdiff_t offset_in_owner(const Node& view) const;
+  std::ptrdiff_t offset_in(std::uint32_t owner, const Node& part) const;
   void copy_to_heir();
   void hand_over();
   void copy_gradient(std::int64_t count, const void* from, void* to, bool accumulate) const;
   std::uint32_t gradient_owner(std::uint32_t node) const {
-    return nodes_[node].shares_gradient() ? nodes_[node].pair[1] : node;
+    const Node& n = nodes_[node];
+    if (n.has(flag::in_place)) return gradient_owner(n.inputs()[n.rule->info.in_place]);
+    return n.shares_gradient() ? n.pair[1] : node;
   }
   void release_temporaries() noexcept;
   void flush_deferred();
@@ -184,6 +191,7 @@ class TapeCore {
   Deferred deferred_;
   kernels::Workspace workspace_;
 
+  bool local_gradients_ = false;
   std::uint64_t draws_ = 0;
   std::string first_nonfinite_;
   std::int64_t visits_ = 0;

@@ -56,11 +56,12 @@ void TapeCore::visit(const Call& call) {
 void TapeCore::visit_view(std::uint32_t view) {
   const Node& node = nodes_[view];
   if (node.has(flag::own_grad)) {
-    std::byte* const shared = static_cast<std::byte*>(zeroed(node.pair[1])) + offset_in_owner(node);
+    std::byte* const shared = static_cast<std::byte*>(zeroed(node.pair[1])) + offset_in(node.pair[1], node);
     copy_gradient(node.size(), grads_[view], shared, true);
-    if (node.has(flag::keep_grad)) return;
   }
-  give_back(view);
+  // The operand may have been written in place: then it is to be visited.
+  if (nodes_[node.pair[0]].shares_gradient()) touch(node.pair[0]);
+  if (!node.has(flag::own_grad) || !node.has(flag::keep_grad)) give_back(view);
 }
 
 void TapeCore::flush_deferred() {
@@ -68,7 +69,8 @@ void TapeCore::flush_deferred() {
   deferred_.flush(*this);
   for (const std::uint32_t node : held_nodes_) {
     nodes_[node].flags &= static_cast<std::uint16_t>(~flag::held);
-    if (!nodes_[node].has(flag::keep_grad)) give_back(node);
+    // Rows of a buffer that steps still add to are queued too: that goes back when its own node has been visited.
+    if (nodes_[node].has(flag::walked) && !nodes_[node].has(flag::keep_grad)) give_back(node);
   }
   held_nodes_.clear();
   for (const Temporary& t : held_temporaries_) pool_.give_back(t.buffer, t.bytes);

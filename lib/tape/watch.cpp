@@ -27,6 +27,7 @@ double norm_of(ScalarType type, const void* values, std::int64_t count) {
 }
 
 void TapeCore::watch_value(std::uint32_t index) {
+  if (nodes_[index].rule->info.undefined) return;
   if (has_nonfinite(type_, nodes_[index].value, nodes_[index].size())) report_nonfinite("forward", index);
 }
 
@@ -42,7 +43,7 @@ void TapeCore::watch_gradients(std::uint32_t index) {
 // Queued products reach their parameters only at a flush.
 void TapeCore::watch_leaves() {
   for (const Leaf& leaf : leaves_)
-    if (grads_[leaf.node] != nullptr && !leaf.parameter->grad_is_zero &&
+    if (grads_[leaf.node] != nullptr && (local_gradients_ || !leaf.parameter->grad_is_zero) &&
         has_nonfinite(type_, grads_[leaf.node], nodes_[leaf.node].size()))
       return report_nonfinite("backward", leaf.node);
 }

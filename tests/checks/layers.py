@@ -17,7 +17,7 @@ PUBLIC = {
     "ops": ["ops"],
     "files": ["safetensors"],
     "sequence": ["cells", "crf", "layers", "recurrent", "sequence", "sequence_losses", "state", "unroll"],
-    "train": ["clip", "optim", "schedule"],
+    "train": ["clip", "optim", "parallel", "schedule"],
     "dump": ["chart", "graph"],
     "data": ["batches", "text", "vocabulary", "windows"],
     "generate": ["beam", "ctc", "generate", "sampling", "stream"],

@@ -144,7 +144,7 @@ TEST_CASE("nodes of a layer carry its scope and their step, and the input projec
     const auto& context = core.labels().context(node.context);
     const std::string& path = core.labels().scope_path(context.scope);
     projections += std::string_view(node.rule->info.name) == "linear";
-    if (std::string_view(node.rule->info.name) != "rnn_cell") continue;
+    if (std::string_view(node.rule->info.name) != "rnn_step") continue;
     CHECK((path == "model/rnn/l0" || path == "model/rnn/l1"));
     REQUIRE(context.step >= 0);
     ++at_step[static_cast<std::size_t>(context.step)];
