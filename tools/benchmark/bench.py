@@ -24,6 +24,7 @@ WORKLOADS = {
     "W6": "LSTM B=1 T=1000 8-16-8",
     "W7/1": "10,000 elementwise ops, n=1",
     "W7/8": "10,000 elementwise ops, n=8",
+    "W8": "W3, rows of 10 to 100 steps",
 }
 NETWORKS = ("W1", "W2", "W3", "W4", "W5", "W6")
 CHAINS = ("W7/1", "W7/8")
@@ -38,8 +39,10 @@ class Program:
 
 
 PROGRAMS = [
-    Program("unspool", "bench_unspool", "best", NETWORKS + CHAINS, None),
+    Program("unspool", "bench_unspool", "best", NETWORKS + CHAINS + ("W8",), None),
     Program("unspool-loop", "bench_unspool", "loop", ("W6",), None),
+    Program("unspool-padded", "bench_unspool", "padded", ("W8",), None),
+    Program("unspool-2", "bench_unspool", "parallel", ("W3", "W4", "W5"), None),
     Program("onednn", "bench_onednn", "best", NETWORKS, "libdnnl-dev"),
     Program("torch", "bench_torch", "best", NETWORKS + CHAINS, "libtorch-dev"),
     Program("torch-loop", "bench_torch", "loop", ("W6",), "libtorch-dev"),
@@ -58,7 +61,8 @@ def options():
     parser.add_argument("--cpu", action="store_true",
                         help="compare processor time, which others on the machine disturb less")
     parser.add_argument("--json", metavar="FILE", help="also write every run's figures to FILE")
-    parser.add_argument("--programs", default=str(ROOT / "build-release/tools/benchmark"), metavar="FOLDER",
+    parser.add_argument("--programs", type=pathlib.Path,
+                        default=ROOT / "build-release/tools/benchmark", metavar="FOLDER",
                         help="where the built programs are (default: %(default)s)")
     given = parser.parse_args()
     if given.rounds < 1:
@@ -68,8 +72,7 @@ def options():
         wanted = given.workloads.split(",")
         unknown = [w for w in wanted if w not in {n.split("/")[0] for n in WORKLOADS} | set(WORKLOADS)]
         if unknown:
-            parser.error(f"no workload {', '.join(unknown)}; there are {', '.join(WORKLOADS)}"
-                         + (" (W8, ragged batches, is not measured: the layers take none)" if "W8" in unknown else ""))
+            parser.error(f"no workload {', '.join(unknown)}; there are {', '.join(WORKLOADS)}")
         given.selected = [n for n in WORKLOADS if n in wanted or n.split("/")[0] in wanted]
     return given
 
@@ -174,7 +177,7 @@ def table(cells, selected):
 
 def main():
     given = options()
-    folder = pathlib.Path(given.programs)
+    folder = given.programs.resolve()
     programs = find_programs(folder)
     load_before = os.getloadavg()[0]
     runs = run_all(folder, programs, given)
@@ -187,7 +190,14 @@ def main():
     peaks = [run["peak_gflops"] for run in runs]
     print("\nx floor: our time over that of the matrix products alone at the measured peak, "
           f"{min(peaks):.0f} to {max(peaks):.0f} GFLOP/s")
-    print("MiB: peak resident memory of our process. W8 (ragged batches) is not measured: the layers take none.")
+    print("MiB: peak resident memory of our process. unspool-loop: an LSTM written with primitive ops; unspool-padded: "
+          "rows filled up to the longest;\nunspool-2: data_parallel on two threads. Each is compared with our best form "
+          "of the workload:")
+    for (workload, title), cell in sorted(cells.items()):
+        if title in ("unspool-loop", "unspool-padded", "unspool-2"):
+            print(f"  {workload} unspool/{title}: {cells[workload, 'unspool']['ms'] / cell['ms']:.3g}")
+        if title == "onednn" and (workload, "unspool-loop") in cells:
+            print(f"  {workload} unspool-loop/onednn: {cells[workload, 'unspool-loop']['ms'] / cell['ms']:.3g}")
     waited = sorted({f"{w} {p}" for (w, p), cell in cells.items() if cell["ms"] > 1.1 * cell["cpu_ms"]})
     if waited:
         print(f"the processor was shared with others, times are too long (try --cpu): {', '.join(waited)}")

@@ -1,5 +1,6 @@
 // One workload with unspool: `best` uses the layers over whole sequences, `loop` steps through time with elementary
-// ops, as a user's own cell would.
+// ops, as a user's own cell would, `ragged` and `padded` take rows of many lengths as they are or filled up, `parallel`
+// splits the batch over two threads.
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
@@ -75,6 +76,66 @@ void best(const Recurrence& w, double seconds) {
   });
 }
 
+/// The same on two threads, a shard of the batch each.
+template <class Layer, class Options>
+void parallel(const Recurrence& w, double seconds) {
+  constexpr std::int64_t shards = 2;
+  const RecurrenceData data(w);
+  us::ParameterSet<> params;
+  const Layer rnn(params, "rnn", Options{.input = w.input, .hidden = w.hidden, .layers = static_cast<int>(w.layers)});
+  const us::Linear<> out(params, "out", {.input = w.hidden, .output = w.outputs});
+  load(params, data);
+  // Each shard's rows [T,rows,I], as a loader would hand them over.
+  const us::Shards split{w.batch, shards};
+  std::vector<std::vector<float>> x(shards);
+  std::vector<std::vector<std::int64_t>> targets(shards);
+  for (std::int64_t s = 0; s < shards; ++s)
+    for (std::int64_t t = 0; t < w.steps; ++t)
+      for (std::int64_t b = split[s].begin; b < split[s].end; ++b) {
+        const auto at = static_cast<std::size_t>(t * w.batch + b), width = static_cast<std::size_t>(w.input);
+        const auto row = data.x.begin() + static_cast<std::ptrdiff_t>(at * width);
+        x[static_cast<std::size_t>(s)].insert(x[static_cast<std::size_t>(s)].end(), row, row + w.input);
+        targets[static_cast<std::size_t>(s)].push_back(data.targets[at]);
+      }
+  us::ThreadPool pool(2);
+  double loss = 0;
+  benchmark::measure(
+      w, "unspool-2", seconds,
+      [&] {
+        params.zero_grad();
+        loss = us::data_parallel(pool, split, [&](us::Tape<>& tape, const us::Shard& shard) {
+          const auto s = static_cast<std::size_t>(shard.index);
+          const us::Var<> rows = tape.input({w.steps, shard.rows(), w.input}, x[s]);
+          return us::cross_entropy(out(rnn(rows).outputs), targets[s]);
+        });
+      },
+      [&] {
+        return Outcome{loss, gradient_squares(params)};
+      });
+}
+
+/// Rows of different lengths, as they are or filled up to the longest. Steps behind a row's end count for nothing.
+void ragged(const Recurrence& w, double seconds, bool padded) {
+  RecurrenceData data(w);
+  const std::vector<std::int64_t> lengths = w.lengths();
+  us::ParameterSet<> params;
+  const us::LSTM<> rnn(params, "rnn", {.input = w.input, .hidden = w.hidden});
+  const us::Linear<> out(params, "out", {.input = w.hidden, .output = w.outputs});
+  load(params, data);
+  constexpr std::int64_t ignored = -100;
+  if (padded)
+    for (std::int64_t t = 0; t < w.steps; ++t)
+      for (std::int64_t b = 0; b < w.batch; ++b)
+        if (t >= lengths[static_cast<std::size_t>(b)])
+          data.targets[static_cast<std::size_t>(t * w.batch + b)] = ignored;
+  train(padded ? "unspool-padded" : "unspool", w, seconds, params, [&](us::Tape<>& tape) {
+    const us::Var<> x = tape.input({w.steps, w.batch, w.input}, data.x);
+    if (padded) return us::cross_entropy(out(rnn(x).outputs), data.targets);
+    const us::Sequence<> ys = rnn(us::Sequence<>(x, lengths)).outputs;
+    return us::cross_entropy(ys.map(out), data.targets);
+  });
+}
+
 /// An LSTM as its equations are written in a textbook, one step at a time.
 void loop(const Recurrence& w, double seconds) {
   const RecurrenceData data(w);
@@ -129,37 +190,48 @@ void chain(const Chain& w, double seconds) {
       });
 }
 
-int run(const char* program, std::string_view name, std::string_view form, double seconds) {
-  const Recurrence* recurrence = benchmark::find(benchmark::recurrences, name);
-  const Chain* elementwise = benchmark::find(benchmark::chains, name);
-  if (form == "best" && recurrence != nullptr) {
-    switch (recurrence->cell) {
-      case Cell::rnn:
-        best<us::RNN<>, us::RNNOptions>(*recurrence, seconds);
-        break;
-      case Cell::lstm:
-        best<us::LSTM<>, us::LSTMOptions>(*recurrence, seconds);
-        break;
-      case Cell::gru:
-        best<us::GRU<>, us::GRUOptions>(*recurrence, seconds);
-        break;
-    }
-  } else if (form == "loop" && recurrence != nullptr && recurrence->cell == Cell::lstm && recurrence->layers == 1) {
-    loop(*recurrence, seconds);
-  } else if (form == "best" && elementwise != nullptr) {
-    chain(*elementwise, seconds);
-  } else {
-    benchmark::usage(program, "best|loop");
+template <class Layer, class Options>
+bool run_layer(const Recurrence& w, std::string_view form, double seconds) {
+  if (form == "best")
+    best<Layer, Options>(w, seconds);
+  else if (form == "parallel")
+    parallel<Layer, Options>(w, seconds);
+  else
+    return false;
+  return true;
+}
+
+bool run(const Recurrence& w, std::string_view form, double seconds) {
+  if (form == "loop" && w.cell == Cell::lstm && w.layers == 1) return loop(w, seconds), true;
+  if ((form == "best" || form == "padded") && w.shortest < w.steps) return ragged(w, seconds, form == "padded"), true;
+  switch (w.cell) {
+    case Cell::rnn:
+      return run_layer<us::RNN<>, us::RNNOptions>(w, form, seconds);
+    case Cell::lstm:
+      return run_layer<us::LSTM<>, us::LSTMOptions>(w, form, seconds);
+    case Cell::gru:
+      return run_layer<us::GRU<>, us::GRUOptions>(w, form, seconds);
   }
-  return 0;
+  return false;
+}
+
+bool run(std::string_view name, std::string_view form, double seconds) {
+  if (const Recurrence* recurrence = benchmark::find(benchmark::recurrences, name))
+    return run(*recurrence, form, seconds);
+  const Chain* elementwise = benchmark::find(benchmark::chains, name);
+  if (elementwise == nullptr || form != "best") return false;
+  chain(*elementwise, seconds);
+  return true;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc < 3) benchmark::usage(argv[0], "best|loop");
+  constexpr const char* forms = "best|loop|parallel|padded";
+  if (argc < 3) benchmark::usage(argv[0], forms);
   try {
-    return run(argv[0], argv[1], argv[2], argc > 3 ? std::atof(argv[3]) : 1.0);
+    if (!run(argv[1], argv[2], argc > 3 ? std::atof(argv[3]) : 1.0)) benchmark::usage(argv[0], forms);
+    return 0;
   } catch (const std::exception& error) {
     std::fprintf(stderr, "%s\n", error.what());
     return 1;
