@@ -12,9 +12,9 @@ namespace unspool {
 
 /// When a generated sequence ends.
 struct Stop {
-  enum class Kind : std::uint8_t { symbol, coin, length };
-  Kind kind = Kind::length;
-  std::int64_t value = 0;  ///< the symbol or the length
+  enum class Kind : std::uint8_t { never, symbol, coin, length };
+  Kind kind = Kind::never;  ///< at max_steps only
+  std::int64_t value = 0;   ///< the symbol or the length
 
   /// When the end symbol is drawn; it is not part of the result.
   static constexpr Stop at(std::int64_t symbol) { return {Kind::symbol, symbol}; }

@@ -86,6 +86,8 @@ TEST_CASE("whatever says when to stop, max_steps symbols are the most") {
   CHECK(!cut.stopped);
   CHECK(!counted({.stop = us::Stop::after(7), .max_steps = 3}).stopped);
   CHECK(counted({.stop = us::Stop::at(9), .max_steps = 0}).symbols.empty());
+  CHECK(counted({.max_steps = 5}).symbols.size() == 5);
+  CHECK(!counted({.max_steps = 5}).stopped);
 }
 
 TEST_CASE("a coin that nobody gives, negative lengths and limits are refused") {

@@ -86,6 +86,35 @@ TEST_CASE("a shorter window at the end can be left out, and a stream that is too
   for (const us::Window& w : us::windows(bytes, {.steps = 2})) CHECK(w.inputs == Numbers{1, 2});
 }
 
+TEST_CASE("a series of numbers is cut like a stream of ids, each step with its own shape") {
+  std::vector<float> numbers;
+  for (int i = 0; i < 9 * 2; ++i) numbers.push_back(static_cast<float>(i) / 2);  // step t holds t and t + 0.5
+  const us::Tensor<float> series({9, 2}, numbers);
+  auto range = us::windows(series, {.steps = 3, .batch = 2});
+  CHECK(range.length() == 4);
+  CHECK(range.size() == 2);
+  std::vector<us::Shape> shapes;
+  std::vector<std::vector<float>> inputs, targets;
+  for (const us::SeriesWindow<float>& w : range) {
+    shapes.push_back(w.shape());
+    inputs.push_back(w.inputs);
+    targets.push_back(w.targets);
+  }
+  CHECK(shapes == std::vector<us::Shape>{{3, 2, 2}, {1, 2, 2}});
+  CHECK(inputs == std::vector<std::vector<float>>{{0, 0.5, 4, 4.5, 1, 1.5, 5, 5.5, 2, 2.5, 6, 6.5}, {3, 3.5, 7, 7.5}});
+  CHECK(targets == std::vector<std::vector<float>>{{1, 1.5, 5, 5.5, 2, 2.5, 6, 6.5, 3, 3.5, 7, 7.5}, {4, 4.5, 8, 8.5}});
+  const us::Tensor<double> flat({4}, {1, 2, 3, 4});
+  for (const us::SeriesWindow<double>& w : us::windows(flat, {.steps = 9})) {
+    CHECK(w.shape() == us::Shape{3, 1});
+    CHECK(w.targets == std::vector<double>{2, 3, 4});
+  }
+  CHECK(us::windows(us::Tensor<double>({4, 0}), {.steps = 3}).begin()->shape() == us::Shape{3, 1, 0});
+  CHECK(error_from([] { us::windows(us::Tensor<double>(), {.steps = 3}); }).code() == us::ErrorCode::shape_mismatch);
+  CHECK(error_from([] {
+          us::windows(us::Tensor<double>({2, 1, 1, 1, 1, 1, 1, 1}), {.steps = 3});
+        }).code() == us::ErrorCode::bad_shape);
+}
+
 TEST_CASE("windows of no steps or no streams are refused") {
   const Numbers stream = counting(8);
   CHECK(error_from([&] { us::windows(stream, {}); }).code() == us::ErrorCode::bad_argument);
