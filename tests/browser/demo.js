@@ -249,6 +249,38 @@ function lstm(steps, layers = 2, options = {}) {
   });
 }
 
+/** Two directions over one input, and a readout of both. */
+function bidirectional(steps, options = {}) {
+  const r = new Recorder(),
+    step = (t, scope) => {
+      r.step = t;
+      r.scope = scope;
+    };
+  const initial = [0, 1].map(() => r.node("constant", [], [2, 4]));
+  const weights = ["forward", "backward"].map((name) => r.parameter(name + ".weight", [4, 4]));
+  const xs = Array.from({length: steps}, (_, t) => {
+    step(t, "");
+    return r.node("input", [], [2, 4]);
+  });
+  const run = (k, name, order) => {
+    const states = [];
+    let h = initial[k];
+    for (const t of order) {
+      step(t, name);
+      h = states[t] = r.node("rnn_cell", [xs[t], h, weights[k]], [2, 4]);
+    }
+    return states;
+  };
+  const times = Array.from({length: steps}, (_, t) => t);
+  const forward = run(0, "forward", times),
+    backward = run(1, "backward", times.slice().reverse());
+  for (const t of times) {
+    step(t, "");
+    r.node("concat", [forward[t], backward[t]], [2, 8]);
+  }
+  return toFile(r, {norms: decaying(0.9, steps), ...options});
+}
+
 /** A network whose names hold everything that could break out of a page. */
 function hostile() {
   const everyByte = Array.from({length: 256}, (_, c) => String.fromCharCode(c)).join("");
@@ -266,4 +298,4 @@ function hostile() {
   return file;
 }
 
-module.exports = {Recorder, toFile, rnn, lstm, hostile, decaying};
+module.exports = {Recorder, toFile, rnn, lstm, bidirectional, hostile, decaying};

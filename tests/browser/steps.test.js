@@ -174,3 +174,19 @@ test("without recorded steps the stretch that repeats becomes the steps", async 
     "of one structure",
   );
 });
+
+test("two directions stand in rows of their own and loop round both sides when folded", async ({open}) => {
+  const page = await open(demo.bidirectional(6));
+  const rows = await page.evaluate(() => {
+    const {scene} = window.unspool.view,
+      {graph} = window.unspool,
+      rows = {};
+    for (let u = 0; u < scene.units.count; u++) {
+      if (scene.units.role[u] === 5) (rows[graph.scopeName(scene.units.node[u])] ??= new Set()).add(scene.units.row[u]);
+    }
+    return Object.fromEntries(Object.entries(rows).map(([name, set]) => [name, [...set]]));
+  });
+  equal(rows, {forward: [1], backward: [2]}, "rows");
+  await page.getByRole("tab", {name: "Folded"}).click();
+  equal(await page.evaluate(() => window.unspool.view.scene.loops.map(({delay}) => delay).sort()), [-1, 1], "delays");
+});

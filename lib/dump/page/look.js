@@ -122,6 +122,7 @@ function unitTexts(facts, scene, u) {
     const two = states.length === 2 || graph.opName(node).startsWith("lstm_cell");
     return [two ? `h${t} c${t}` : `h${t}`, (scope ? lastPart(scope) + "  " : "") + shape];
   }
+  if (role === ROLE.head && !scope && units.members[u].length === 1) return [graph.title(node), shape];
   if (role === ROLE.head) return [`o${t}`, (scope ? lastPart(scope) + "  " : graph.opName(node) + "  ") + shape];
   if (role === ROLE.loss && units.members[u]) return [`L${t}`, "loss"];
   if (role === ROLE.input && placement.cells[placement.cell[node]]?.step !== LANE && t) {

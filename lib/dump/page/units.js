@@ -78,6 +78,10 @@ function makeUnits(graph, placement, role, hidden, detail, byScope = true) {
   }
   for (let i = 0; i < graph.count; i++) if (placement.cell[i] === BAR) visit(i, null);
   units.of = unitOf;
+  units.scope = units.node.map((i) => {
+    const state = placement.standsFor[i];
+    return graph.scope[state === NOWHERE ? i : state];
+  });
   connect(graph, placement, units);
   if (detail === "cells" && !findRows(placement, units))
     return makeUnits(graph, placement, role, hidden, byScope ? "cells" : "ops", false);
@@ -149,8 +153,35 @@ function findRows(placement, units) {
     const stands = placement.standsFor[units.node[u]];
     if (stands !== NOWHERE && units.of[stands] !== NOWHERE) level[u] = Math.max(level[u], level[units.of[stands]]);
   }
+  partDirections(placement, units, level);
   spreadBars(units, level);
   return true;
+}
+
+// A cell that hands on to the right and one that hands on to the left would stand in each other's way: where both are on
+// one level, those that read later steps go a level up, and what is above with them.
+function partDirections(placement, units, level) {
+  const reads = (u, later) =>
+    units.inputsOf(u).some((from) => {
+      const cell = units.cell[from];
+      return (
+        cell < BAR && cell !== units.cell[u] && placement.cells[cell].step !== LANE && cell > units.cell[u] === later
+      );
+    });
+  const before = new Set(),
+    after = new Map();
+  for (let u = 0; u < units.count; u++) {
+    if (units.role[u] !== ROLE.cell) continue;
+    if (reads(u, false)) before.add(level[u]);
+    else if (reads(u, true)) after.set(level[u], (after.get(level[u]) ?? new Set()).add(u));
+  }
+  const shared = [...after.keys()].filter((l) => before.has(l)).sort((a, b) => b - a);
+  for (const l of shared) {
+    // At the ends of time a cell reads an initial state instead; it is known by its scope.
+    const scopes = new Set([...after.get(l)].map((u) => units.scope[u]));
+    for (let u = 0; u < units.count; u++)
+      if (level[u] > l || (level[u] === l && scopes.has(units.scope[u]))) level[u]++;
+  }
 }
 
 /** From levels to rows: the bars of a level come one above another, then the row of its other units. */
