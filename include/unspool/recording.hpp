@@ -21,7 +21,7 @@ UNSPOOL_API void check_parts(std::int64_t parts, std::int64_t wanted);
 /// Memory of the tape's pool that goes back to it at the end of the scope. Throws out_of_memory.
 class UNSPOOL_API ScratchBytes {
  public:
-  ScratchBytes(TapeCore& tape, std::int64_t bytes);
+  ScratchBytes(TapeCore& tape, std::int64_t count, std::int64_t bytes_each);
   ScratchBytes(const ScratchBytes&) = delete;
   ScratchBytes& operator=(const ScratchBytes&) = delete;
   ~ScratchBytes();
@@ -41,7 +41,7 @@ class Scratch : private ScratchBytes {
 
  public:
   Scratch(TapeCore& tape, std::int64_t count)
-      : ScratchBytes(tape, count * static_cast<std::int64_t>(sizeof(V))), count_(static_cast<std::size_t>(count)) {
+      : ScratchBytes(tape, count, static_cast<std::int64_t>(sizeof(V))), count_(static_cast<std::size_t>(count)) {
     for (V& element : *this) ::new (static_cast<void*>(&element)) V();
   }
   V* begin() const noexcept { return static_cast<V*>(data()); }

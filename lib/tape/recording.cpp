@@ -1,5 +1,7 @@
 #include "unspool/recording.hpp"
 
+#include <limits>
+
 #include "base/check.hpp"
 #include "tape/tape_core.hpp"
 
@@ -31,10 +33,13 @@ void check_parts(std::int64_t parts, std::int64_t wanted) {
           "every state must have as many Vars as the initial state, {}; one has {}", wanted, parts);
 }
 
-ScratchBytes::ScratchBytes(TapeCore& tape, std::int64_t bytes) try
-    : tape_(&tape), bytes_(bytes), recording_(tape.recording()), data_(tape.pool().take(bytes)) {
+ScratchBytes::ScratchBytes(TapeCore& tape, std::int64_t count, std::int64_t bytes_each) try
+    : tape_(&tape), bytes_(0), recording_(tape.recording()), data_(nullptr) {
+  if (count > std::numeric_limits<std::int64_t>::max() / bytes_each) throw std::bad_alloc();
+  bytes_ = count * bytes_each;
+  data_ = tape.pool().take(bytes_);
 } catch (const std::bad_alloc&) {
-  fail(ErrorCode::out_of_memory, "scratch", "{} bytes could not be had", bytes);
+  fail(ErrorCode::out_of_memory, "scratch", "{} elements of {} bytes could not be had", count, bytes_each);
 }
 
 ScratchBytes::~ScratchBytes() {

@@ -118,6 +118,21 @@ TEST_CASE("lengths that cannot be are typed errors, and nothing is recorded") {
   UNSPOOL_CHECK_ERROR(us::Sequence<double>().lengths(), stale_handle, "never recorded");
 }
 
+TEST_CASE("the packing ops refuse a layout that is none") {
+  us::Tape<double> tape;
+  const us::Var x = tape.ones({3, 2, 1}), data = tape.ones({3, 1});
+  UNSPOOL_CHECK_ERROR(us::pack_padded_sequence(x, 2, {1, 2, 1, 0}), bad_argument, "x's first extent, 3; given 2");
+  UNSPOOL_CHECK_ERROR(us::pack_padded_sequence(x, 3, {1, 2, 0, 1}), bad_argument, "row 1 comes after row 0");
+  UNSPOOL_CHECK_ERROR(us::pack_padded_sequence(x, 3, {1, 2, 1, 1}), index_out_of_range, "each of 2 rows once");
+  UNSPOOL_CHECK_ERROR(us::pack_padded_sequence(x, 3, {1, 2, 1, -1}), index_out_of_range, "its entry 1 is -1");
+  UNSPOOL_CHECK_ERROR(us::pack_padded_sequence(x, 3, {1, 2, 1}), shape_mismatch, "one length for each of 2 rows");
+  UNSPOOL_CHECK_ERROR(us::pad_packed_sequence(data, 0, 3, {1, 1, 0, 1}), shape_mismatch, "have steps in all, 2");
+  UNSPOOL_CHECK_ERROR(us::pad_packed_sequence(data, 0, -1, {1, 2, 1, 0}), bad_argument, "steps must not be negative");
+  UNSPOOL_CHECK_ERROR(us::packed_sequence(data, 1, {1, 2, 1, 0}), bad_argument, "lengths must be in 0..1");
+  UNSPOOL_CHECK_ERROR(us::block({data, x}, 2), shape_mismatch, "operands must be matrices; number 1 is [3,2,1]");
+  UNSPOOL_CHECK_ERROR(us::block({data, data, data}, 2), bad_argument, "divide the number of operands, 3; given 2");
+}
+
 TEST_CASE("layers and functions over a sequence see only the steps that exist") {
   us::ParameterSet<double> params(us::Seed{1});
   const us::Linear head(params, "head", {.input = 2, .output = 3});
