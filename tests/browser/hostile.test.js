@@ -46,3 +46,51 @@ test("a label is found by what it holds", async ({open}) => {
   await settle(page);
   check((await page.evaluate(() => window.unspool.found.nodes.length)) >= 4, "found");
 });
+
+/** Replaces some values of a file by strange ones; the same seed gives the same file. */
+function damage(file, seed) {
+  let state = seed * 2654435761;
+  const random = (below) => {
+    state = (state * 1103515245 + 12345) % 2147483648;
+    return Math.floor((state / 2147483648) * below);
+  };
+  const strange = [null, -1, 1e9, 2 ** 53, 0.5, "x", [], {}, true, "nan", -(2 ** 31)];
+  const copy = JSON.parse(JSON.stringify(file));
+  for (let times = 1 + random(3); times > 0; times--) {
+    let at = copy;
+    for (;;) {
+      const keys = Object.keys(at);
+      if (!keys.length) break;
+      const key = keys[random(keys.length)];
+      if (typeof at[key] === "object" && at[key] !== null && random(8)) {
+        at = at[key];
+      } else {
+        if (random(4)) at[key] = strange[random(strange.length)];
+        else delete at[key];
+        break;
+      }
+    }
+  }
+  return copy;
+}
+
+const damaged = Number(process.env.DAMAGED ?? 16);
+test(`of ${damaged} damaged files each is shown or refused with a sentence, and none breaks the page`, async ({
+  open,
+}) => {
+  const file = demo.lstm(9, 1);
+  for (let seed = 1; seed <= damaged; seed++) {
+    const page = await open(damage(file, seed));
+    const refused = await page.evaluate(() => Boolean(window.unspool.error));
+    if (refused) {
+      check((await page.getByRole("alert").textContent()).length > 30, `seed ${seed}: a sentence`);
+    } else {
+      for (const tab of await page.getByRole("tab").all()) await tab.click();
+      await page.evaluate(() => {
+        for (let i = 0; i < window.unspool.graph.count; i += 7) window.unspool.select(i);
+        window.unspool.setStage(3);
+      });
+    }
+    await page.close();
+  }
+});
