@@ -263,7 +263,7 @@ Var<T> cross_entropy(const Operand<T>& logits, const Ids& targets, const Ids& ma
 }
 
 /// l_b = -log of the sum of the probabilities of all alignments of row b's labels, each the product over t of softmax(x)_t at the symbol it emits; mean = sum of l_b / max(1, target length) over B; dx_tc = dy * (softmax(x)_tc - the share of the alignments' probability that emits c at t)
-/// Shapes: logits [T,B,C]; targets every row's labels, one row after another; input_lengths and target_lengths [B]; y [B] for Reduction::none, else a scalar
+/// Shapes: logits [T,B,C]; targets every row's labels, one row after another, or rows [B,S] with anything beyond each row's labels; input_lengths and target_lengths [B]; y [B] for Reduction::none, else a scalar
 /// Connectionist temporal classification: Graves et al., ICML 2006. Log-probabilities may be passed as logits: their log_softmax is themselves. A row whose labels do not fit its steps has loss +inf (0 with zero_infinity) and gradient exactly 0; no labels in no steps cost 0. Computed in double for every scalar type. Labels are in 0..C-1 and not the blank. PyTorch's reductions; the mean of no rows is 0.
 template <Scalar T>
 Var<T> ctc_loss(const Operand<T>& logits, const Ids& targets, const Ids& input_lengths, const Ids& target_lengths, CtcOptions options = {}, Where where = Where::current()) {

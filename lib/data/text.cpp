@@ -1,10 +1,8 @@
 #include "unspool/text.hpp"
 
-#include <new>
-
 #include "base/check.hpp"
 #include "data/units.hpp"
-#include "files/input_file.hpp"
+#include "data/whole_file.hpp"
 
 namespace unspool {
 namespace {
@@ -52,17 +50,6 @@ std::string utf8_text(const Ids& code_points) {
   return text;
 }
 
-std::string read_text(const std::string& path) {
-  const detail::FileReading reading{"read_text", path};
-  detail::InputFile file(reading);
-  std::string text;
-  try {
-    text.resize(file.size());
-  } catch (const std::exception&) {  // bad_alloc or length_error
-    detail::fail(ErrorCode::out_of_memory, reading.op, "{} bytes are needed to read {}", file.size(), path);
-  }
-  file.read(std::as_writable_bytes(std::span(text)));
-  return text;
-}
+std::string read_text(const std::string& path) { return detail::read_whole({"read_text", path}); }
 
 }  // namespace unspool

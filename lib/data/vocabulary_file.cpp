@@ -2,8 +2,8 @@
 #include <optional>
 
 #include "base/check.hpp"
+#include "data/whole_file.hpp"
 #include "files/atomic_file.hpp"
-#include "files/input_file.hpp"
 #include "files/utf8.hpp"
 #include "unspool/vocabulary.hpp"
 
@@ -100,6 +100,37 @@ TextUnit read_unit(Reader& in) {
   in.fail("the second line must be \"unit\" and one of bytes, characters, words, tokens");
 }
 
+struct Contents {
+  VocabularyOptions options;
+  std::vector<std::string> units;
+};
+
+Contents read_contents(Reader& in) {
+  if (in.done() || in.line() != first_line) in.fail("the first line must be \"unspool vocabulary 1\"");
+  Contents result{.options = {.unit = read_unit(in), .unknown = ""}, .units = {}};
+  auto& [options, units] = result;
+  while (!in.done()) {
+    const std::string_view line = in.line();
+    const bool first = units.empty() && options.specials.empty() && options.unknown.empty();
+    if (const auto name = in.after(line, "unknown"); name && first)
+      options.unknown = in.symbol(*name);
+    else if (const auto special = in.after(line, "special"); special && units.empty())
+      options.specials.push_back(in.symbol(*special));
+    else if (const auto unit = in.after(line, "symbol"))
+      units.push_back(in.symbol(*unit));
+    else
+      in.fail("lines must be at most one \"unknown\", then \"special\", then \"symbol\" and what it stands for");
+  }
+  return result;
+}
+
+/// What an error says, without the operation in front and the number behind.
+std::string_view rule_of(const Error& error) {
+  std::string_view text = error.what();
+  text.remove_prefix(error.op().size() + 2);
+  return text.substr(0, text.rfind(" (E"));
+}
+
 }  // namespace
 
 void Vocabulary::save(const std::string& path) const {
@@ -115,39 +146,13 @@ void Vocabulary::save(const std::string& path) const {
 }
 
 Vocabulary Vocabulary::load(const std::string& path) {
-  const detail::FileReading reading{"Vocabulary.load", path};
-  detail::InputFile file(reading);
-  std::string text;
-  try {
-    text.resize(file.size());
-  } catch (const std::exception&) {
-    detail::fail(ErrorCode::out_of_memory, reading.op, "{} bytes are needed to read {}", file.size(), path);
-  }
-  file.read(std::as_writable_bytes(std::span(text)));
-
+  const std::string text = detail::read_whole({"Vocabulary.load", path});
   Reader in(path, text);
-  if (in.done() || in.line() != first_line) in.fail("the first line must be \"unspool vocabulary 1\"");
-  VocabularyOptions options{.unit = read_unit(in), .unknown = ""};
-  std::vector<std::string> units;
-  while (!in.done()) {
-    const std::string_view line = in.line();
-    if (const auto name = in.after(line, "unknown");
-        name && units.empty() && options.specials.empty() && options.unknown.empty())
-      options.unknown = in.symbol(*name);
-    else if (const auto special = in.after(line, "special"); special && units.empty())
-      options.specials.push_back(in.symbol(*special));
-    else if (const auto unit = in.after(line, "symbol"))
-      units.push_back(in.symbol(*unit));
-    else
-      in.fail("lines must be at most one \"unknown\", then \"special\", then \"symbol\" and what it stands for");
-  }
+  const Contents contents = read_contents(in);
   try {
-    return Vocabulary(units, options);
-  } catch (const Error& e) {
-    const std::string_view what = e.what();
-    const std::size_t begin = what.find(": "), end = what.rfind(" (E");
-    throw Error(ErrorCode::file_format, "Vocabulary.load", what.substr(begin + 2, end - begin - 2),
-                fmt::format("in {}", path));
+    return Vocabulary(contents.units, contents.options);
+  } catch (const Error& error) {  // symbols that are repeated or are no units
+    throw Error(ErrorCode::file_format, "Vocabulary.load", rule_of(error), fmt::format("in {}", path));
   }
 }
 

@@ -1,6 +1,6 @@
 // op:    Var ctc_loss(const Var& logits, const Ids& targets, const Ids& input_lengths, const Ids& target_lengths, CtcOptions options = {})
-// shape: logits [T,B,C]; targets every row's labels, one row after another; input_lengths and target_lengths [B]; y [B]
-//        for Reduction::none, else a scalar
+// shape: logits [T,B,C]; targets every row's labels, one row after another, or rows [B,S] with anything beyond each
+//        row's labels; input_lengths and target_lengths [B]; y [B] for Reduction::none, else a scalar
 // math:  l_b = -log of the sum of the probabilities of all alignments of row b's labels, each the product over t of
 //        softmax(x)_t at the symbol it emits; mean = sum of l_b / max(1, target length) over B;
 //        dx_tc = dy * (softmax(x)_tc - the share of the alignments' probability that emits c at t)
@@ -52,7 +52,9 @@ void check_labels(const InferArgs& a, std::int64_t classes, std::int64_t blank) 
   std::int64_t total = 0;
   for (const std::int64_t length : target_lengths(a)) total += length;
   reject_unless(a, static_cast<std::int64_t>(all.size()) == total, ErrorCode::shape_mismatch,
-                "targets must hold as many labels as the target lengths add up to, {}; given {}", total, all.size());
+                "targets must hold as many labels as the target lengths add up to, {}, or a row of one length for each "
+                "of them; given {}",
+                total, all.size());
   for (std::size_t i = 0; i < all.size(); ++i) {
     reject_unless(a, all[i] >= 0 && all[i] < classes, ErrorCode::index_out_of_range,
                   "labels must be in 0..{}; targets[{}] is {}", classes - 1, i, all[i]);
@@ -158,12 +160,34 @@ constinit const OpRule ctc_loss_rule = make_rule<CtcLoss>(
                 "[0,2,3] reduction=2 blank=0 zero_infinity=0 inputs=2 outputs=2 lists=[0,0,0,0];"
                 "[3,0,2] reduction=0 blank=0 zero_infinity=0 inputs=0 outputs=0 lists=[]"});
 
+namespace {
+
+/// Appends the labels one row after another, whether they are given so or in rows of one length. The two agree where
+/// they are as many; what is neither is appended as it is, for infer to reject.
+void append_labels(const Ids& targets, const Ids& lengths, std::vector<std::int64_t>& list) {
+  const std::int64_t width = lengths.size() > 0 ? targets.size() / lengths.size() : 0;
+  bool padded = targets.size() == width * lengths.size();
+  std::int64_t total = 0;
+  for (std::int64_t b = 0; padded && b < lengths.size(); ++b) {
+    padded = lengths[b] <= width;
+    total += lengths[b];
+  }
+  padded = padded && total < targets.size();
+  if (!padded)
+    for (std::int64_t i = 0; i < targets.size(); ++i) list.push_back(targets[i]);
+  for (std::int64_t b = 0; padded && b < lengths.size(); ++b)
+    for (std::int64_t i = 0; i < lengths[b]; ++i) list.push_back(targets[b * width + i]);
+}
+
+}  // namespace
+
 Handle detail::ctc_loss(const Handle& logits, const Ids& targets, const Ids& input_lengths, const Ids& target_lengths,
                         CtcOptions options, Where where) {
   thread_local std::vector<std::int64_t> lists;
   lists.clear();
-  for (const Ids* ids : {&input_lengths, &target_lengths, &targets})
+  for (const Ids* ids : {&input_lengths, &target_lengths})
     for (std::int64_t i = 0; i < ids->size(); ++i) lists.push_back((*ids)[i]);
+  append_labels(targets, target_lengths, lists);
   return record(ctc_loss_rule, {logits},
                 Attrs(static_cast<int>(options.reduction), options.blank, options.zero_infinity, input_lengths.size(),
                       target_lengths.size())

@@ -198,6 +198,16 @@ TEST_CASE("ctc_loss: logits of -inf forbid a label; a label forbidden at every s
   for (const double g : x.grad()) CHECK(std::isfinite(g));
 }
 
+TEST_CASE("ctc_loss takes labels in rows of one length too, whatever lies beyond a row's labels") {
+  const Batch batch;
+  us::Tape<double> tape;
+  const us::Var<double> x = tape.variable(batch.logits);
+  const Labels padded{1, 1, 4, -1, 99, 0, 0, 0, 0, 0, 3, -1, -1, -1, -1, 2, 2, 2, 1, 7};
+  CHECK(ctc_loss(x, padded, batch.inputs, batch.lengths).item() == loss_of(tape, x, batch, {}).item());
+  const Labels none(4, 0);
+  CHECK(ctc_loss(x, padded, batch.inputs, none).item() == ctc_loss(x, us::Ids(), batch.inputs, none).item());
+}
+
 TEST_CASE("ctc_loss: sum and mean are PyTorch's, the mean of no rows is 0") {
   const Batch batch;
   us::Tape<double> tape;
@@ -245,9 +255,11 @@ TEST_CASE("ctc_loss rejects lengths, labels and blanks that do not fit the logit
   CHECK(error_of({4, 1, 3}, {1}, {4}, {1}, {.blank = 3}).code() == us::ErrorCode::index_out_of_range);
   CHECK(error_of({4, 2, 3}, {1}, {4}, {1, 0}).code() == us::ErrorCode::shape_mismatch);
   CHECK(error_of({4, 2, 3}, {1}, {4, 4}, {1}).code() == us::ErrorCode::shape_mismatch);
-  CHECK(error_of({4, 1, 3}, {1, 2}, {4}, {1}).code() == us::ErrorCode::shape_mismatch);
+  CHECK(error_of({4, 2, 3}, {1, 2, 1}, {4, 4}, {1, 1}).code() == us::ErrorCode::shape_mismatch);
+  CHECK(error_of({4, 2, 3}, {1, 2}, {4, 4}, {2, 2}).code() == us::ErrorCode::shape_mismatch);
   CHECK(error_of({4, 1, 3}, {1}, {5}, {1}).code() == us::ErrorCode::bad_argument);
   CHECK(error_of({4, 1, 3}, {1}, {-1}, {1}).code() == us::ErrorCode::bad_argument);
   CHECK(error_of({4, 1, 3}, {1}, {4}, {2}).code() == us::ErrorCode::bad_argument);
+  CHECK(error_of({4, 2, 3}, {1, 2}, {4, 4}, {-1, 1}).code() == us::ErrorCode::bad_argument);
   CHECK(error_of({4, 1, 3}, {1}, {4}, {std::int64_t{1} << 62}).code() == us::ErrorCode::bad_argument);
 }

@@ -8,6 +8,7 @@
 #include "support/allocations.hpp"
 #include "support/error_from.hpp"
 #include "support/random_tensor.hpp"
+#include "unspool/sampling.hpp"
 
 namespace us = unspool;
 using namespace us::test;
@@ -106,6 +107,23 @@ TEST_CASE("a stream of a whole model, ids in and logits out, gives the bits of t
     const auto expected = logits.values().subspan(t * B * V, B * V);
     CHECK(std::equal(expected.begin(), expected.end(), stream.output().begin(), stream.output().end()));
   }
+}
+
+TEST_CASE("drawing from a stream symbol by symbol allocates nothing once the sampler has seen one distribution") {
+  us::ParameterSet<float> params(us::Seed{2});
+  const us::Embedding<float> embed(params, "embed", {.count = 50, .width = 16});
+  const us::GRU<float> gru(params, "gru", {.input = 16, .hidden = 24});
+  const us::Linear<float> head(params, "head", {.input = 24, .output = 50});
+  us::Stream<float> stream([&](us::StreamStep<float>& s) { s.output(head(s.run(gru, s.ids(embed, {1})))); });
+  us::Sampler sampler({.temperature = 0.9, .top_k = 20, .top_p = 0.9}, us::Seed{5});
+  std::int64_t symbol = sampler(stream.output());
+  const std::int64_t before = allocation_count();
+  for (int i = 0; i < 200; ++i) {
+    stream.ids()[0] = symbol;
+    stream.step();
+    symbol = sampler(stream.output());
+  }
+  CHECK(allocation_count() == before);
 }
 
 TEST_CASE("a step of a stream allocates nothing and records nothing, from the first on") {
