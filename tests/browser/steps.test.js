@@ -190,3 +190,41 @@ test("two directions stand in rows of their own and loop round both sides when f
   await page.getByRole("tab", {name: "Folded"}).click();
   equal(await page.evaluate(() => window.unspool.view.scene.loops.map(({delay}) => delay).sort()), [-1, 1], "delays");
 });
+
+test("the last step looks like the others although nothing reads its state", async ({open}) => {
+  const r = new demo.Recorder(),
+    weight = r.parameter("weight", [8, 2]);
+  let h = r.node("constant", [], [2]),
+    c = r.node("constant", [], [2]);
+  for (let t = 0; t < 6; t++) {
+    r.step = t;
+    r.scope = "lstm";
+    const cell = r.node("lstm_cell", [r.node("input", [], [2]), h, c, weight], [2, 2]);
+    h = r.node("select", [cell], [2], {view: true});
+    c = r.node("select", [cell], [2], {view: true});
+    r.scope = "head";
+    r.node("linear", [h], [3]);
+  }
+  const page = await open(demo.toFile(r));
+  const columns = await page.evaluate(() => {
+    const {scene, look} = window.unspool.view;
+    return scene.slots
+      .filter((slot) => slot.step >= 0)
+      .map((slot) => Array.from(slot.shown, (u) => look.label(u)).join(" "));
+  });
+  equal(
+    columns,
+    ["0", "1", "2", "3", "4", "5"].map((t) => "x_ h_ c_ o_".replaceAll("_", String.fromCharCode(0x2080 + Number(t)))),
+    "columns",
+  );
+});
+
+test("targets stand to the right of outputs", async ({open}) => {
+  const page = await open(demo.rnn(3));
+  const right = await page.evaluate(() => {
+    const {scene, look} = window.unspool.view;
+    const at = (letter) => scene.x[[...scene.units.role.keys()].find((u) => look.label(u) === letter)];
+    return at("y₁") > at("o₁");
+  });
+  equal(right, true, "y beside o");
+});

@@ -70,7 +70,7 @@ class Facts {
       if (here[middle] < i) low = middle + 1;
       else high = middle;
     }
-    return low < there.length && graph.op[there[low]] === graph.op[i] ? there[low] : -1;
+    return likeAt(graph, there, low, i);
   }
 
   /** The same place in every column of its block that has it: a list of nodes in the order of the columns. */

@@ -97,7 +97,7 @@ class Layouter {
     };
   }
 
-  // Left: reads an earlier column; right: a later one. Of one step alone it is the other way round: what leads back to
+  // Left: reads an earlier column; right: a later one, or is what the loss compares with. Of one step alone it is the other way round: what leads back to
   // it comes round its right side.
   side(u, c) {
     if (this.folds.silent) {
@@ -112,7 +112,15 @@ class Layouter {
       const cell = this.units.cell[from];
       if (cell < BAR && cell !== c) return cell < c ? -1 : 1;
     }
-    return 0;
+    return this.isTarget(u) ? 1 : 0;
+  }
+  isTarget(u) {
+    const readers = this.units.readersOf(u);
+    return (
+      this.units.role[u] === ROLE.input &&
+      readers.length > 0 &&
+      readers.every((to) => this.units.role[to] === ROLE.loss)
+    );
   }
 
   // The columns of a block are as wide as its widest, so that time runs evenly.

@@ -46,15 +46,16 @@ class Placer {
     return column + 1 === this.lanes[this.cells[column].block + 1];
   }
 
-  // A view that nothing reads is drawn: folded, it would vanish.
+  // A view that nothing reads is drawn where it is all that reads its source: folded, an output would vanish.
   foldViews() {
     const {graph} = this;
-    const read = new Uint8Array(graph.count);
-    for (const input of graph.inputs) read[input] = 1;
+    const reads = new Uint32Array(graph.count);
+    for (const input of graph.inputs) reads[input]++;
     this.drawnAs = new Uint32Array(graph.count);
     for (let i = 0; i < graph.count; i++) {
-      const folds = graph.has(i, FLAG.view) && read[i] && graph.inputStart[i + 1] > graph.inputStart[i];
-      this.drawnAs[i] = folds ? this.drawnAs[graph.inputs[graph.inputStart[i]]] : i;
+      const source = graph.inputs[graph.inputStart[i]];
+      const folds = graph.has(i, FLAG.view) && graph.inputStart[i + 1] > graph.inputStart[i];
+      this.drawnAs[i] = folds && (reads[i] || reads[source] > 1) ? this.drawnAs[source] : i;
     }
   }
 
@@ -254,12 +255,27 @@ class Placer {
   copyCarried(from, to) {
     const known = this.members.of(from),
       ends = this.members.of(to);
-    for (let k = 0; k < Math.min(known.length, ends.length); k++)
-      if (this.carried[known[k]] && this.graph.op[known[k]] === this.graph.op[ends[k]]) this.carried[ends[k]] = 1;
+    for (let k = 0; k < known.length; k++) {
+      const like = this.carried[known[k]] ? likeAt(this.graph, ends, k, known[k]) : -1;
+      if (like >= 0) this.carried[like] = 1;
+    }
   }
 }
 
 const place = (graph) => new Placer(graph).run();
+
+const LIKE_REACH = 6; // places by which a step at the end of time may be out of line with the others
+
+/** Of a column's members the one like node `i` of another column, nearest to place `k`, or -1. */
+function likeAt(graph, members, k, i) {
+  const isLike = (j) =>
+    graph.op[j] === graph.op[i] && graph.scope[j] === graph.scope[i] && graph.shape[j] === graph.shape[i];
+  for (let off = 0; off <= LIKE_REACH; off++) {
+    if (k + off < members.length && isLike(members[k + off])) return members[k + off];
+    if (k >= off && k - off < members.length && isLike(members[k - off])) return members[k - off];
+  }
+  return -1;
+}
 
 const ROLE = {op: 0, input: 1, constant: 2, state: 3, loss: 4, cell: 5, head: 6};
 
