@@ -14,8 +14,11 @@ void check(const SplitOptions& o, std::int64_t count) {
   detail::require(count >= 0, ErrorCode::bad_argument, "split", "count must be at least 0; given {}", count);
 }
 
+// Streams of a seed that no permutation uses.
+constexpr std::uint64_t split_streams = std::uint64_t{1} << 63;
+
 /// Uniform in [0, 1), a function of the seed and the item's number.
-double draw(Seed seed, std::uint64_t item) { return Random(seed, item).uniform(); }
+double draw(Seed seed, std::uint64_t item) { return Random(seed, item | split_streams).uniform(); }
 
 Part part(double drawn, const SplitOptions& o) {
   return drawn < o.test ? Part::test : drawn < o.test + o.validation ? Part::validation : Part::train;

@@ -23,15 +23,16 @@ std::string shown(std::string_view unit) {
 Vocabulary::Vocabulary(TextUnit unit, const std::string& unknown, std::span<const std::string> specials,
                        std::string_view op)
     : unit_(unit) {
+  detail::UnitTable seen(specials.size() + 1);
   if (!unknown.empty()) {
     unknown_ = 0;
     add(unknown);
+    ++seen[unknown];
   }
   for (const std::string& name : specials) {
     detail::require(!name.empty(), ErrorCode::bad_argument, op, "special names must not be empty");
-    for (std::int64_t i = 0; i < size(); ++i)
-      detail::require(at(i) != name, ErrorCode::bad_argument, op, "special names must differ; {} is there twice",
-                      shown(name));
+    if (++seen[name] > 1)
+      detail::fail(ErrorCode::bad_argument, op, "special names must differ; {} is there twice", shown(name));
     add(name);
   }
   first_unit_ = size();

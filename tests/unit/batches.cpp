@@ -7,6 +7,7 @@
 #include <cmath>
 #include <limits>
 #include <numeric>
+#include <string>
 
 #include "support/error_from.hpp"
 
@@ -151,6 +152,15 @@ TEST_CASE("a split by key depends on the key alone, so equal items are never on 
                                                                                     : split.train;
     CHECK(std::find(list.begin(), list.end(), static_cast<std::int64_t>(i)) != list.end());
   }
+}
+
+TEST_CASE("orders and splits are the same for ever: what was held out must stay held out") {
+  CHECK(us::permutation(10, us::Seed{1}, 2) == Positions{2, 1, 5, 8, 6, 4, 0, 9, 3, 7});
+  std::string parts;
+  for (char c = 'a'; c <= 'z'; ++c)
+    parts += "-vt"[static_cast<int>(
+        us::part_of(std::string(1, c), {.validation = 0.25, .test = 0.25, .seed = us::Seed{1}}))];
+  CHECK(parts == "-tt-v-vt-v----v--v-tvtv---");
 }
 
 TEST_CASE("an exact split has exactly the shares asked for") {
