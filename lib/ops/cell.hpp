@@ -30,12 +30,12 @@ inline std::int64_t cell_flops(const InferArgs& a, int gates, int each) {
   return B * gates * H * (2 * H + each);
 }
 
-/// g += h w_hh^T, with g [B,G*H]; `weight` is the position of w_hh.
+/// g (=|+=) h w_hh^T, with g [B,G*H]; `weight` is the position of w_hh.
 template <class T>
-void add_recurrent_product(const ForwardArgs<T>& a, View<const T> h, int weight, T* g) {
+void recurrent_product(const ForwardArgs<T>& a, View<const T> h, int weight, bool accumulate, T* g) {
   const View<const T> w_hh = a.x(weight);
   const std::int64_t B = h.extent(0), H = h.extent(1), width = w_hh.extent(0);
-  detail::multiply<T>(a.call(), weight, false, true, B, width, H, h.data, w_hh.data, true, g);
+  detail::multiply<T>(a.call(), weight, false, true, B, width, H, h.data, w_hh.data, accumulate, g);
 }
 
 /// The gradients that every cell has, from d = d(loss)/d(h w_hh^T + b_hh) [B,G*H]: dh += d w_hh, dw_hh += d^T h,

@@ -25,9 +25,9 @@ struct GruCell {
     const View<const T> h = a.x(1), b_hh = a.x(weight + 1);
     const std::int64_t B = h.extent(0), H = h.extent(1);
     T* const hg = a.temporary(3 * B * H);
-    for (std::int64_t row = 0; row < B; ++row) std::copy_n(b_hh.data, 3 * H, hg + row * 3 * H);
-    add_recurrent_product(a, h, weight, hg);
-    kernels::kernel_table<T>().gru_forward(B, H, a.x(0).data, hg, h.data, a.saved(), a.saved() + 3 * B * H, a.y().data);
+    recurrent_product(a, h, weight, false, hg);
+    kernels::kernel_table<T>().gru_forward(B, H, a.x(0).data, hg, b_hh.data, h.data, a.saved(), a.saved() + 3 * B * H,
+                                           a.y().data);
   }
 
   template <class T>

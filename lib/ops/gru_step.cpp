@@ -1,7 +1,5 @@
 // gru_step: one step of a GRU over buffers that all steps share (ops/step.hpp), with the equations of gru_cell.
 // y [rows,H] = h', in hs. The rows of xg become r, z, n; those of ns become the product's part of n, before r.
-#include <algorithm>
-
 #include "ops/step.hpp"
 
 namespace unspool::detail {
@@ -25,9 +23,8 @@ struct GruStep {
     for_each_part<T>(s, H, a.x(hs_operand).data, a.x(h0_operand).data,
                      [&](std::int64_t row, std::int64_t count, const T* h) {
                        T* const own = hg + row * 3 * H;
-                       for (std::int64_t r = 0; r < count; ++r) std::copy_n(b_hh, 3 * H, own + r * 3 * H);
-                       multiply<T>(a.call(), weight, false, true, count, 3 * H, H, h, a.x(weight).data, true, own);
-                       kernels::kernel_table<T>().gru_forward(count, H, gates + row * 3 * H, own, h,
+                       multiply<T>(a.call(), weight, false, true, count, 3 * H, H, h, a.x(weight).data, false, own);
+                       kernels::kernel_table<T>().gru_forward(count, H, gates + row * 3 * H, own, b_hh, h,
                                                               gates + row * 3 * H, hn + row * H, a.y().data + row * H);
                      });
   }

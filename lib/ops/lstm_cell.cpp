@@ -24,10 +24,10 @@ struct LstmCell {
     const View<const T> h = a.x(1), c = a.x(2);
     const std::int64_t B = h.extent(0), H = h.extent(1);
     T* const gates = a.saved();
-    kernels::kernel_table<T>().add_rows(B, 4 * H, a.x(0).data, a.x(weight + 1).data, gates);
-    add_recurrent_product(a, h, weight, gates);
+    std::copy_n(a.x(0).data, 4 * B * H, gates);
+    recurrent_product(a, h, weight, true, gates);
     T* const y = a.y().data;
-    kernels::kernel_table<T>().lstm_forward(B, H, gates, c.data, y + B * H, y);
+    kernels::kernel_table<T>().lstm_forward(B, H, gates, a.x(weight + 1).data, c.data, y + B * H, y);
   }
 
   template <class T>

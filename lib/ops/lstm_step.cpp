@@ -21,13 +21,12 @@ struct LstmStep {
     T* const cs = buffer(a, cs_operand);
     const T* const c0 = a.x(c0_operand).data;
     const T* const w_hh = a.x(weight).data;
-    kernels::kernel_table<T>().add_rows(s.rows, 4 * H, gates, a.x(bias).data, gates);
     for_each_part<T>(s, H, hs, a.x(h0_operand).data, [&](std::int64_t row, std::int64_t count, const T* h) {
       T* const own = gates + row * 4 * H;
       const T* const c = row < s.carried ? cs + s.before * H : c0 + row * H;
       multiply<T>(a.call(), weight, false, true, count, 4 * H, H, h, w_hh, true, own);
       const std::int64_t at = (s.first + row) * H;
-      kernels::kernel_table<T>().lstm_forward(count, H, own, c, cs + at, hs + at);
+      kernels::kernel_table<T>().lstm_forward(count, H, own, a.x(bias).data, c, cs + at, hs + at);
     });
   }
 

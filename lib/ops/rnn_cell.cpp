@@ -22,7 +22,7 @@ struct RnnCell {
     const View<T> y = a.y();
     const kernels::KernelTable<T>& kernel = kernels::kernel_table<T>();
     kernel.add_rows(h.extent(0), h.extent(1), a.x(0).data, a.x(weight + 1).data, y.data);
-    add_recurrent_product(a, h, weight, y.data);
+    recurrent_product(a, h, weight, true, y.data);
     (a.flag(0) ? kernel.relu : kernel.tanh)(y.size, y.data, y.data);
   }
 

@@ -131,6 +131,17 @@ void multiply_narrow(const GemmKernels<T>& g, bool ta, bool tb, int64_t m, int64
   }
 }
 
+/// One row of A, already its own packed form, and a row-major B.
+template <class T>
+void multiply_row(const GemmKernels<T>& g, int64_t n, int64_t k, const T* a, const T* b, int64_t ldb, bool accumulate,
+                  T* c, int64_t ldc, Workspace& workspace) {
+  const int64_t width = panel_width(g);
+  T* const tail = n % g.lanes == 0 ? nullptr : workspace.reserve<T>(width * std::min(k, gemm_k_block));
+  for (int64_t p = 0; p < k; p += gemm_k_block)
+    multiply_in_place(g, 1, n, std::min(gemm_k_block, k - p), a + p, b + p * ldb, ldb, accumulate || p > 0, c, ldc,
+                      tail);
+}
+
 template <class T>
 void multiply_blocked(const GemmKernels<T>& g, bool ta, bool tb, int64_t m, int64_t n, int64_t k, const T* a,
                       int64_t lda, const T* b, int64_t ldb, bool accumulate, T* c, int64_t ldc, Workspace& workspace) {
@@ -175,6 +186,8 @@ void gemm(const KernelTable<T>& table, bool ta, bool tb, int64_t m, int64_t n, i
   if (m == 0 || n == 0) return;
   if (k == 0) {
     if (!accumulate) clear(m, n, c, ldc);
+  } else if (m == 1 && !tb && (!ta || lda == 1)) {
+    multiply_row(g, n, k, a, b, ldb, accumulate, c, ldc, workspace);
   } else if (4 * n <= g.lanes && m >= g.lanes) {
     multiply_narrow(g, ta, tb, m, n, k, a, lda, b, ldb, accumulate, c, ldc, workspace);
   } else {

@@ -126,16 +126,18 @@ struct KernelTable {
   void (*row_exp_shifted)(int64_t rows, int64_t cols, const T* x, const T* shift, T* p);  // p = exp(x[r, c] - shift[r])
 
   // LSTM, gate order i, f, g, o: c' = f c + i g, h = o tanh(c').
-  /// gates [B, 4H]: pre-activations in, activated gates out. c may be c_prev.
-  void (*lstm_forward)(int64_t B, int64_t H, T* gates, const T* c_prev, T* c, T* h);
+  /// gates [B, 4H]: pre-activations without bias [4H] in, activated gates out. c may be c_prev.
+  void (*lstm_forward)(int64_t B, int64_t H, T* gates, const T* bias, const T* c_prev, T* c, T* h);
   /// From activated gates; dh and dc (gradient reaching c from later steps) may be null, dc_prev too. dgates is
   /// assigned with the gradient of the pre-activations and may be `gates`; dc_prev (=|+=) and may be dc.
   void (*lstm_backward)(int64_t B, int64_t H, const T* gates, const T* c_prev, const T* c, const T* dh, const T* dc,
                         T* dgates, T* dc_prev, bool accumulate);
 
-  // GRU, gate order r, z, n, both biases included in xg and hg [B, 3H]: n = tanh(xn + r hn), h = (1 - z) n + z h_prev.
+  // GRU, gate order r, z, n, from xg [B, 3H] and hg [B, 3H], to which bias [3H] is added: n = tanh(xn + r hn),
+  // h = (1 - z) n + z h_prev.
   /// gates [B, 3H] receives r, z, n and may be xg; hn [B, H] receives hn.
-  void (*gru_forward)(int64_t B, int64_t H, const T* xg, const T* hg, const T* h_prev, T* gates, T* hn, T* h);
+  void (*gru_forward)(int64_t B, int64_t H, const T* xg, const T* hg, const T* bias, const T* h_prev, T* gates, T* hn,
+                      T* h);
   /// dxg and dhg [B, 3H] are assigned; dh_prev (may be null) += dh z, the path that bypasses the products.
   void (*gru_backward)(int64_t B, int64_t H, const T* gates, const T* hn, const T* h_prev, const T* dh, T* dxg, T* dhg,
                        T* dh_prev);

@@ -150,13 +150,13 @@ void softmax(KernelTable<T>& t) {
 }
 
 template <class T>
-void lstm_forward(int64_t B, int64_t H, T* gates, const T* c_prev, T* c, T* h) {
+void lstm_forward(int64_t B, int64_t H, T* gates, const T* bias, const T* c_prev, T* c, T* h) {
   for (int64_t b = 0; b < B; ++b, gates += 4 * H, c_prev += H, c += H, h += H)
     for (int64_t j = 0; j < H; ++j) {
-      const T i = gates[j] = sigmoid(gates[j]);
-      const T f = gates[H + j] = sigmoid(gates[H + j]);
-      const T g = gates[2 * H + j] = std::tanh(gates[2 * H + j]);
-      const T o = gates[3 * H + j] = sigmoid(gates[3 * H + j]);
+      const T i = gates[j] = sigmoid(gates[j] + bias[j]);
+      const T f = gates[H + j] = sigmoid(gates[H + j] + bias[H + j]);
+      const T g = gates[2 * H + j] = std::tanh(gates[2 * H + j] + bias[2 * H + j]);
+      const T o = gates[3 * H + j] = sigmoid(gates[3 * H + j] + bias[3 * H + j]);
       c[j] = f * c_prev[j] + i * g;
       h[j] = o * std::tanh(c[j]);
     }
@@ -183,12 +183,13 @@ void lstm_backward(int64_t B, int64_t H, const T* gates, const T* c_prev, const 
 }
 
 template <class T>
-void gru_forward(int64_t B, int64_t H, const T* xg, const T* hg, const T* h_prev, T* gates, T* hn_out, T* h) {
+void gru_forward(int64_t B, int64_t H, const T* xg, const T* hg, const T* bias, const T* h_prev, T* gates, T* hn_out,
+                 T* h) {
   for (int64_t b = 0; b < B; ++b, xg += 3 * H, hg += 3 * H, h_prev += H, gates += 3 * H, hn_out += H, h += H)
     for (int64_t j = 0; j < H; ++j) {
-      const T r = gates[j] = sigmoid(xg[j] + hg[j]);
-      const T z = gates[H + j] = sigmoid(xg[H + j] + hg[H + j]);
-      const T hn = hg[2 * H + j];
+      const T r = gates[j] = sigmoid(xg[j] + (hg[j] + bias[j]));
+      const T z = gates[H + j] = sigmoid(xg[H + j] + (hg[H + j] + bias[H + j]));
+      const T hn = hg[2 * H + j] + bias[2 * H + j];
       const T n = gates[2 * H + j] = std::tanh(xg[2 * H + j] + r * hn);
       hn_out[j] = hn;
       h[j] = (1 - z) * n + z * h_prev[j];

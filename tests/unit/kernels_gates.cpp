@@ -42,12 +42,13 @@ TEST_CASE("LSTM gate gradients equal central differences in every instruction se
   const int64_t B = 2, H = 5;
   std::vector<double> pre = uniform<double>(B * 4 * H, 1, -2, 2), c_prev = uniform<double>(B * H, 2);
   const std::vector<double> dh = uniform<double>(B * H, 3), dc = uniform<double>(B * H, 4);
+  const std::vector<double> bias = uniform<double>(4 * H, 6);
   for (Isa isa : available_isas()) {
     const KernelTable<double>& t = kernel_table_for<double>(isa);
     std::vector<double> gates, c(B * H), h(B * H);
     const auto loss = [&] {
       gates = pre;
-      t.lstm_forward(B, H, gates.data(), c_prev.data(), c.data(), h.data());
+      t.lstm_forward(B, H, gates.data(), bias.data(), c_prev.data(), c.data(), h.data());
       return weighted(h, dh) + weighted(c, dc);
     };
     loss();
@@ -64,12 +65,13 @@ TEST_CASE("GRU gate gradients equal central differences in every instruction set
   const int64_t B = 2, H = 5;
   std::vector<double> xg = uniform<double>(B * 3 * H, 1, -2, 2), hg = uniform<double>(B * 3 * H, 2, -2, 2);
   std::vector<double> h_prev = uniform<double>(B * H, 3);
-  const std::vector<double> dh = uniform<double>(B * H, 4);
+  const std::vector<double> dh = uniform<double>(B * H, 4), bias = uniform<double>(3 * H, 6);
   for (Isa isa : available_isas()) {
     const KernelTable<double>& t = kernel_table_for<double>(isa);
     std::vector<double> saved(B * 4 * H), h(B * H);
     const auto loss = [&] {
-      t.gru_forward(B, H, xg.data(), hg.data(), h_prev.data(), saved.data(), saved.data() + 3 * B * H, h.data());
+      t.gru_forward(B, H, xg.data(), hg.data(), bias.data(), h_prev.data(), saved.data(), saved.data() + 3 * B * H,
+                    h.data());
       return weighted(h, dh);
     };
     loss();
@@ -92,9 +94,11 @@ TEST_CASE_TEMPLATE("fused LSTM gates equal the reference for odd widths, null gr
       for (int64_t H : {1, 3, 7, 16, 17, 33}) {
         std::vector<T> gates = uniform<T>(B * 4 * H, 1, -6, 6), expected_gates = gates;
         const std::vector<T> c_prev = uniform<T>(B * H, 2), dh = uniform<T>(B * H, 3), dc = uniform<T>(B * H, 4);
+        const std::vector<T> bias = uniform<T>(4 * H, 6);
         std::vector<T> c(B * H), h(B * H), expected_c(B * H), expected_h(B * H);
-        t.lstm_forward(B, H, gates.data(), c_prev.data(), c.data(), h.data());
-        reference.lstm_forward(B, H, expected_gates.data(), c_prev.data(), expected_c.data(), expected_h.data());
+        t.lstm_forward(B, H, gates.data(), bias.data(), c_prev.data(), c.data(), h.data());
+        reference.lstm_forward(B, H, expected_gates.data(), bias.data(), c_prev.data(), expected_c.data(),
+                               expected_h.data());
         check_close(gates, expected_gates, 8, "gates");
         check_close(c, expected_c, 8, "c");
         check_close(h, expected_h, 8, "h");
@@ -128,10 +132,11 @@ TEST_CASE_TEMPLATE("fused GRU gates equal the reference for odd widths", T, floa
     for (int64_t B : {0, 1, 3})
       for (int64_t H : {1, 3, 7, 16, 17, 33}) {
         const std::vector<T> xg = uniform<T>(B * 3 * H, 1, -4, 4), hg = uniform<T>(B * 3 * H, 2, -4, 4);
-        const std::vector<T> h_prev = uniform<T>(B * H, 3), dh = uniform<T>(B * H, 4);
+        const std::vector<T> h_prev = uniform<T>(B * H, 3), dh = uniform<T>(B * H, 4), bias = uniform<T>(3 * H, 6);
         std::vector<T> saved(B * 4 * H), h(B * H), expected_saved(B * 4 * H), expected_h(B * H);
-        t.gru_forward(B, H, xg.data(), hg.data(), h_prev.data(), saved.data(), saved.data() + 3 * B * H, h.data());
-        reference.gru_forward(B, H, xg.data(), hg.data(), h_prev.data(), expected_saved.data(),
+        t.gru_forward(B, H, xg.data(), hg.data(), bias.data(), h_prev.data(), saved.data(), saved.data() + 3 * B * H,
+                      h.data());
+        reference.gru_forward(B, H, xg.data(), hg.data(), bias.data(), h_prev.data(), expected_saved.data(),
                               expected_saved.data() + 3 * B * H, expected_h.data());
         check_close(saved, expected_saved, 16, "saved");
         check_close(h, expected_h, 16, "h");

@@ -7,14 +7,14 @@ namespace unspool::kernels::simd::UNSPOOL_SIMD {
 
 // c' = f c + i g, h = o tanh(c'); gates in the order i, f, g, o.
 template <class A, class T>
-void lstm_forward(int64_t B, int64_t H, T* gates, const T* c_prev, T* c, T* h) {
+void lstm_forward(int64_t B, int64_t H, T* gates, const T* bias, const T* c_prev, T* c, T* h) {
   for (int64_t b = 0; b < B; ++b, gates += 4 * H, c_prev += H, c += H, h += H)
     for_each<A, T>(
         H, [=](int64_t j, auto at) __attribute__((always_inline)) {
-          const Batch<A, T> i = vsigmoid<A, T>(at.load(gates + j));
-          const Batch<A, T> f = vsigmoid<A, T>(at.load(gates + H + j));
-          const Batch<A, T> g = vtanh<A, T>(at.load(gates + 2 * H + j));
-          const Batch<A, T> o = vsigmoid<A, T>(at.load(gates + 3 * H + j));
+          const Batch<A, T> i = vsigmoid<A, T>(at.load(gates + j) + at.load(bias + j));
+          const Batch<A, T> f = vsigmoid<A, T>(at.load(gates + H + j) + at.load(bias + H + j));
+          const Batch<A, T> g = vtanh<A, T>(at.load(gates + 2 * H + j) + at.load(bias + 2 * H + j));
+          const Batch<A, T> o = vsigmoid<A, T>(at.load(gates + 3 * H + j) + at.load(bias + 3 * H + j));
           const Batch<A, T> state = f * at.load(c_prev + j) + i * g;
           at.store(gates + j, i);
           at.store(gates + H + j, f);
@@ -54,14 +54,15 @@ void lstm_backward(int64_t B, int64_t H, const T* gates, const T* c_prev, const 
 
 // n = tanh(xn + r hn), h = (1 - z) n + z h_prev; gates in the order r, z, n, both biases already added.
 template <class A, class T>
-void gru_forward(int64_t B, int64_t H, const T* xg, const T* hg, const T* h_prev, T* gates, T* hn_out, T* h) {
+void gru_forward(int64_t B, int64_t H, const T* xg, const T* hg, const T* bias, const T* h_prev, T* gates, T* hn_out,
+                 T* h) {
   const Batch<A, T> one(T(1));
   for (int64_t b = 0; b < B; ++b, xg += 3 * H, hg += 3 * H, h_prev += H, gates += 3 * H, hn_out += H, h += H)
     for_each<A, T>(
         H, [=](int64_t j, auto at) __attribute__((always_inline)) {
-          const Batch<A, T> r = vsigmoid<A, T>(at.load(xg + j) + at.load(hg + j));
-          const Batch<A, T> z = vsigmoid<A, T>(at.load(xg + H + j) + at.load(hg + H + j));
-          const Batch<A, T> hn = at.load(hg + 2 * H + j);
+          const Batch<A, T> r = vsigmoid<A, T>(at.load(xg + j) + (at.load(hg + j) + at.load(bias + j)));
+          const Batch<A, T> z = vsigmoid<A, T>(at.load(xg + H + j) + (at.load(hg + H + j) + at.load(bias + H + j)));
+          const Batch<A, T> hn = at.load(hg + 2 * H + j) + at.load(bias + 2 * H + j);
           const Batch<A, T> n = vtanh<A, T>(at.load(xg + 2 * H + j) + r * hn);
           at.store(gates + j, r);
           at.store(gates + H + j, z);

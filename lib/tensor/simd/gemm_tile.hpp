@@ -94,30 +94,6 @@ void gemm_tile(int64_t k, const T* a, const T* b, int64_t row_stride, int64_t pa
   }
 }
 
-template <class A, class T, int rows>
-void pack_a_rows(bool transposed, int64_t k, const T* a, int64_t lda, T* packed) {
-  if (transposed) {
-    for (int64_t p = 0; p < k; ++p) __builtin_memcpy(packed + p * rows, a + p * lda, rows * sizeof(T));
-    return;
-  }
-  for (int64_t p = 0; p < k; ++p, packed += rows)
-#pragma GCC unroll 16
-    for (int i = 0; i < rows; ++i) packed[i] = a[i * lda + p];
-}
-
-template <class A, class T, int... row>
-UNSPOOL_INLINE void pack_a_dispatch(std::integer_sequence<int, row...>, bool transposed, int64_t rows, int64_t k,
-                                    const T* a, int64_t lda, T* packed) {
-  using Pack = void (*)(bool, int64_t, const T*, int64_t, T*);
-  static constexpr Pack packs[] = {pack_a_rows<A, T, row + 1>...};
-  packs[rows - 1](transposed, k, a, lda, packed);
-}
-
-template <class A, class T>
-void pack_a(bool transposed, int64_t rows, int64_t k, const T* a, int64_t lda, T* packed) {
-  pack_a_dispatch<A, T>(std::make_integer_sequence<int, TileShape::max_rows>{}, transposed, rows, k, a, lda, packed);
-}
-
 /// One stage of a register transpose: exchanges the off-diagonal step x step blocks of rows x and y.
 template <int step, class V, int... lane>
 UNSPOOL_INLINE void exchange(V& x, V& y, std::integer_sequence<int, lane...>) {
@@ -136,6 +112,49 @@ UNSPOOL_INLINE void transpose(V (&rows)[L]) {
       if (!(i & step)) exchange<step>(rows[i], rows[i | step], std::make_integer_sequence<int, L>{});
     transpose<2 * step, L>(rows);
   }
+}
+
+/// What a tile of `rows` rows is turned by: a vector of as many elements, where one register holds it.
+template <class T, int rows>
+struct Square {
+  static constexpr bool possible = (rows == 4 || rows == 8) && rows * sizeof(T) <= (has_avx512 ? 64
+                                                                                    : has_fma  ? 32
+                                                                                               : 16);
+  typedef T Vector __attribute__((vector_size(possible ? rows * sizeof(T) : 16)));
+};
+
+template <class A, class T, int rows>
+void pack_a_rows(bool transposed, int64_t k, const T* a, int64_t lda, T* packed) {
+  if (transposed) {
+    for (int64_t p = 0; p < k; ++p) __builtin_memcpy(packed + p * rows, a + p * lda, rows * sizeof(T));
+    return;
+  }
+  int64_t p = 0;
+  if constexpr (Square<T, rows>::possible)
+    for (; p + rows <= k; p += rows, packed += rows * rows) {
+      typename Square<T, rows>::Vector square[rows];
+#pragma GCC unroll 16
+      for (int i = 0; i < rows; ++i) __builtin_memcpy(&square[i], a + i * lda + p, sizeof square[i]);
+      transpose<1>(square);
+#pragma GCC unroll 16
+      for (int i = 0; i < rows; ++i) __builtin_memcpy(packed + i * rows, &square[i], sizeof square[i]);
+    }
+  for (; p < k; ++p, packed += rows)
+#pragma GCC unroll 16
+    for (int i = 0; i < rows; ++i) packed[i] = a[i * lda + p];
+}
+
+template <class A, class T, int... row>
+UNSPOOL_INLINE void pack_a_dispatch(std::integer_sequence<int, row...>, bool transposed, int64_t rows, int64_t k,
+                                    const T* a, int64_t lda, T* packed) {
+  using Pack = void (*)(bool, int64_t, const T*, int64_t, T*);
+  static constexpr Pack packs[] = {pack_a_rows<A, T, row + 1>...};
+  packs[rows - 1](transposed, k, a, lda, packed);
+}
+
+template <class A, class T>
+void pack_a(bool transposed, int64_t rows, int64_t k, const T* a, int64_t lda, T* packed) {
+  pack_a_dispatch<A, T>(std::make_integer_sequence<int, TileShape::max_rows>{}, transposed, rows, k, a, lda, packed);
 }
 
 /// One panel of B. A transposed B is turned in registers, L x L at a time: four times faster than element by element,
