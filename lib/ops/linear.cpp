@@ -2,12 +2,16 @@
 // op:    Var linear(const Var& x, const Var& weight, const Var& bias)
 // shape: x [..., in], weight [out, in] (PyTorch's layout), bias [out]; y [..., out]
 // math:  y = x W^T + b;  dx = dy W, dW = dy^T x, db = the sum of dy's rows
+#include <algorithm>
+
 #include "ops/blocks.hpp"
 #include "ops/op.hpp"
 #include "tape/multiply.hpp"
 
 namespace unspool {
 namespace {
+
+constexpr std::int64_t block_values = 1 << 16;
 
 struct Linear {
   static Shape infer(const InferArgs& a) {
@@ -36,8 +40,14 @@ struct Linear {
     const std::int64_t rows = x.rows(), in = w.extent(1), out = w.extent(0);
     T* y = a.y().data;
     const bool biased = a.arity() == 3;
-    if (biased) copy_blocks(rows, out, a.x(2).data, 0, y, out);
-    detail::multiply<T>(a.call(), 1, false, true, rows, out, in, x.data, w.data, biased, y);
+    // In blocks that stay in the cache between the two: a bias over all rows would go to memory and come back.
+    const std::int64_t block =
+        biased ? std::clamp<std::int64_t>(block_values / std::max<std::int64_t>(out, 1), 32, 256) : rows;
+    for (std::int64_t row = 0; row < rows; row += block) {
+      const std::int64_t count = std::min(block, rows - row);
+      if (biased) copy_blocks(count, out, a.x(2).data, 0, y + row * out, out);
+      detail::multiply<T>(a.call(), 1, false, true, count, out, in, x.data + row * in, w.data, biased, y + row * out);
+    }
   }
 
   template <class T>

@@ -57,6 +57,8 @@ void Deferred::push(TapeCore& tape, Kind kind, std::uint32_t target, std::int64_
   queue.entries.push_back(entry);
   queue.rows += entry.rows;
   queued_bytes_ += entry.rows * (m + n) * tape.bytes_each();
+  // The next entry will likely have as many rows. Longer products gain nothing: C is read and written once a stretch.
+  if (kind == Kind::product && queue.rows + entry.rows > kernels::gemm_k_block) stretch_done_ = true;
   ++entries_;
 }
 
@@ -74,6 +76,7 @@ void Deferred::flush(TapeCore& tape) {
 void Deferred::clear() {
   used_ = 0;
   queued_bytes_ = 0;
+  stretch_done_ = false;
 }
 
 template <class T>

@@ -25,7 +25,9 @@ class Deferred {
   void push(TapeCore& tape, Kind kind, std::uint32_t target, std::int64_t m, std::int64_t n, const Entry& entry);
   /// Adds every queue to its parameter's gradient and empties it.
   void flush(TapeCore& tape);
-  bool over(std::int64_t cap) const { return queued_bytes_ > cap; }
+  /// Time to flush: the rows take more than `cap` bytes, or a queue is as long as the product reads at a stretch, while
+  /// what was queued is still in the cache.
+  bool full(std::int64_t cap) const { return stretch_done_ || queued_bytes_ > cap; }
   void clear();
   void restart_counts() { flushes_ = entries_ = 0; }
   std::int64_t flushes() const { return flushes_; }
@@ -47,6 +49,7 @@ class Deferred {
   std::vector<Queue> queues_;  // the first `used_` are in use; the others keep their memory
   std::size_t used_ = 0;
   std::int64_t queued_bytes_ = 0;
+  bool stretch_done_ = false;
   std::int64_t flushes_ = 0;
   std::int64_t entries_ = 0;
 };

@@ -48,7 +48,7 @@ void TapeCore::visit(const Call& call) {
     give_back(index);
   if (watching()) [[unlikely]]
     watch_gradients(index);
-  if (deferred_.over(options_.deferred_bytes)) [[unlikely]]
+  if (deferred_.full(options_.deferred_bytes)) [[unlikely]]
     flush_deferred();
 }
 
