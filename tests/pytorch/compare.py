@@ -120,14 +120,17 @@ def cross_entropy(reduction, weighted, smoothing, ignoring):
     return case
 
 
-def ctc_loss(reduction, blank, zero_infinity):
-    case = Case(f"ctc_loss_{reduction}_blank{blank}{'_zero_infinity' * zero_infinity}", "ctc_loss", reduction=reduction, blank=blank,
-                zero_infinity=int(zero_infinity))
+def ctc_loss(reduction, blank, zero_infinity, log_probs=False):
+    case = Case(f"ctc_loss_{reduction}_blank{blank}{'_zero_infinity' * zero_infinity}{'_of_log_probs' * log_probs}", "ctc_loss", reduction=reduction,
+                blank=blank, zero_infinity=int(zero_infinity))
     x = case.random("x", 12, 4, 6, scale=2)
+    if log_probs:  # what PyTorch calls their gradient is that of the logits
+        case.tensors["x"] = nn.functional.log_softmax(x.detach(), 2)
+        x = case.tensors["x"].clone().requires_grad_()
     labels = [c for c in range(6) if c != blank]
     rows = [[labels[i] for i in row] for row in ([0, 0, 3, 1], [4], [], [2, 1, 2, 2, 3])]
     case.ids = {"targets": sum(rows, []), "inputs": [12, 3, 5, 3 if zero_infinity else 9], "outputs": [len(row) for row in rows]}
-    probs = nn.functional.log_softmax(x, 2)
+    probs = x if log_probs else nn.functional.log_softmax(x, 2)
     y = nn.functional.ctc_loss(probs, *(torch.tensor(case.ids[key]) for key in ("targets", "inputs", "outputs")), blank, reduction, zero_infinity)
     case.backward({"y": y}, {"x": x})
     return case
@@ -239,6 +242,7 @@ def all_cases():
     for reduction, blank in itertools.product(["mean", "sum", "none"], [0, 5]):
         yield ctc_loss(reduction, blank, False)
         yield ctc_loss(reduction, blank, True)
+        yield ctc_loss(reduction, blank, False, log_probs=True)
     for reduction in ["mean", "sum"]:
         yield binary_cross_entropy(reduction)
     yield crf_loss([4, 1, 3])
