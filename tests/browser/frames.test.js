@@ -59,7 +59,7 @@ test("the page of a million nodes stays below 5 MB, opens folded and unfolds", a
   console.log(
     `        ${count} nodes, ${fs.statSync(html).size} bytes: open in ${((Date.now() - started) / 1000).toFixed(1)} s`,
   );
-  check(Date.now() - started < 20000, "opens");
+  check(Date.now() - started < 60000, "opens");
   equal(
     await page.evaluate(() => window.unspool.view.scene.slots.filter((s) => s.fold).map((s) => s.steps.count)),
     [27025],

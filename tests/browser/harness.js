@@ -42,13 +42,9 @@ function writePage(folder, name, file) {
 }
 
 async function runAll(patterns) {
-  const browser = BROWSERS.find((at) => fs.existsSync(at));
-  if (!browser) throw new Error("no chromium found: tools/packages browser installs it");
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), "unspool-page-"));
   const context = await chromium.launchPersistentContext(path.join(folder, "profile"), {
-    executablePath: browser,
-    headless: true,
-    args: SWITCHES,
+    ...launchOptions(),
     viewport: {width: 1280, height: 800},
   });
   let passed = 0,
@@ -77,7 +73,7 @@ async function runAll(patterns) {
           troubles.push("request: " + request.url()),
       );
       await page.goto("file://" + at + fragment);
-      await page.waitForFunction(() => window.unspool, null, {timeout: 30000});
+      await page.waitForFunction(() => window.unspool, null, {timeout: 60000});
       await settle(page);
       return page;
     };
@@ -125,4 +121,11 @@ const picture = (page) =>
   });
 const differing = (a, b) => a.reduce((sum, value, k) => sum + (Math.abs(value - b[k]) > 12 ? 1 : 0), 0);
 
-module.exports = {ROOT, check, differing, equal, picture, placeOfNode, runAll, settle, test, writePage};
+/** Where chromium is, and how it is started. */
+function launchOptions() {
+  const executablePath = BROWSERS.find((at) => fs.existsSync(at));
+  if (!executablePath) throw new Error("no chromium found: tools/packages browser installs it");
+  return {executablePath, headless: true, args: SWITCHES};
+}
+
+module.exports = {ROOT, launchOptions, check, differing, equal, picture, placeOfNode, runAll, settle, test, writePage};

@@ -165,7 +165,7 @@ test("without recorded steps the stretch that repeats becomes the steps", async 
     segment.strides = segment.strides?.filter(([, entry]) => entry !== file.slots.indexOf("step"));
   }
   const page = await open(file);
-  check((await page.locator("#facts").innerText()).includes("steps found by their period"), "said");
+  check((await page.locator("#facts").textContent()).includes("steps found by their period"), "said");
   // The first two and the last repetition are stored apart; one on either side is recognised.
   equal((await slots(page)).at(-1), steps - 2, "steps");
   equal(

@@ -97,8 +97,8 @@ class Layouter {
     };
   }
 
-  // Left: reads an earlier column; right: a later one, or is what the loss compares with. Of one step alone it is the other way round: what leads back to
-  // it comes round its right side.
+  // Left: reads an earlier column; right: a later one, or is what the loss compares with. Of one step alone it is the
+  // other way round: what leads back to it comes round its right side.
   side(u, c) {
     if (this.folds.silent) {
       const {placement, graph, units} = this;
