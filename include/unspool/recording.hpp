@@ -15,6 +15,8 @@ UNSPOOL_API std::span<const std::int64_t> attributes_of(const Handle& x);
 UNSPOOL_API TapeCore& tape_of(const Handle& x, const char* op);
 /// Throws shape_mismatch, saying what x is, unless it is [rows,...].
 UNSPOOL_API void check_rows(const Handle& x, std::int64_t rows, const char* what);
+/// Throws shape_mismatch unless a part of an initial state is [rows,width].
+UNSPOOL_API void check_state(const Handle& x, std::int64_t rows, std::int64_t width);
 /// Throws shape_mismatch unless a state has as many Vars as the one before it.
 UNSPOOL_API void check_parts(std::int64_t parts, std::int64_t wanted);
 

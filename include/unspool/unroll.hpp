@@ -231,6 +231,15 @@ State run(Cell& cell, const Sequence<T>& xs, State initial, const RunPlan<T>& pl
   return last;
 }
 
+/// What a cell that knows its widths can say about an initial state before anything is recorded.
+template <class Cell, class State>
+void check_initial_widths(const Cell& cell, State& initial, std::int64_t batch) {
+  if constexpr (requires { cell.state_width(std::int64_t{}); }) {
+    std::int64_t part = 0;
+    for_each_var(initial, [&](const auto& v) { check_state(v, batch, cell.state_width(part++)); });
+  }
+}
+
 /// The longest length.
 template <Scalar T>
 std::int64_t step_count(const Sequence<T>& xs) {
@@ -262,13 +271,15 @@ template <class Cell, Scalar T, class State>
 SequenceOutput<Sequence<T>, State> unroll(Cell&& cell, const Sequence<T>& xs, State initial,
                                           const UnrollOptions& options = {}, Where where = Where::current()) {
   using Plain = std::remove_reference_t<Cell>;
+  detail::TapeCore& tape = detail::tape_of(xs.packed(), "unroll");
+  detail::check_initial_widths(cell, initial, xs.batch());
   const std::int64_t steps = detail::step_count(xs);
   if constexpr (requires { cell.run(xs, initial, true, where); })
     if (steps > 0 && cell.runs()) {
       const Var<T> ys = cell.run(xs, initial, options.reverse, where);
       return {xs.with(ys), std::move(initial)};
     }
-  detail::VarArray<T> outputs(detail::tape_of(xs.packed(), "unroll"), std::max<std::int64_t>(steps, 1));
+  detail::VarArray<T> outputs(tape, std::max<std::int64_t>(steps, 1));
   State last = detail::run<Plain, T>(cell, xs, std::move(initial),
                                      {.reverse = options.reverse, .outputs = outputs.begin()}, where);
   if (steps == 0) outputs[0] = detail::no_outputs(cell, xs, last, where);

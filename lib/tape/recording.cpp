@@ -28,6 +28,13 @@ void check_rows(const Handle& x, std::int64_t rows, const char* what) {
               tape.where_text(tape.labels().current(), {}, tape.node_count()));
 }
 
+void check_state(const Handle& x, std::int64_t rows, std::int64_t width) {
+  (void)tape_of(x, "unroll");
+  const Shape given = shape_of(x);
+  require(given == Shape{rows, width}, ErrorCode::shape_mismatch, "unroll",
+          "the initial state must be [{},{}]; given {}", rows, width, given);
+}
+
 void check_parts(std::int64_t parts, std::int64_t wanted) {
   require(parts == wanted, ErrorCode::shape_mismatch, "unroll",
           "every state must have as many Vars as the initial state, {}; one has {}", wanted, parts);

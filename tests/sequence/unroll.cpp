@@ -271,12 +271,21 @@ TEST_CASE("states and outputs without a row for each of the batch are typed erro
                       "unroll: the initial state must be [4,...]; given [5,2]");
   UNSPOOL_CHECK_ERROR(us::unroll(cell, xs, tape.scalar(1)), shape_mismatch, "given []");
   UNSPOOL_CHECK_ERROR(us::unroll(cell, xs, Var()), stale_handle, "never recorded");
-  UNSPOOL_CHECK_ERROR(us::unroll(cell, us::Sequence<double>(), tape.zeros({B, H})), stale_handle, "never recorded");
+  UNSPOOL_CHECK_ERROR(us::unroll(cell, us::Sequence<double>(), tape.zeros({B, H})), stale_handle,
+                      "unroll: the input was never recorded");
   const auto sums = [](const Var& x, const Var& h) { return std::pair(sum(x), h); };
   UNSPOOL_CHECK_ERROR(us::unroll(sums, xs, tape.zeros({B, H})), shape_mismatch,
                       "the cell's output must be [3,...]; given []");
   const auto grows = [](const Var&, const Var& h) { return us::concat({h, h}, 0); };
   UNSPOOL_CHECK_ERROR(us::unroll(grows, xs, tape.zeros({B, H})), shape_mismatch, "must be [3,...]; given [6,2]");
+  us::ParameterSet<double> params;
+  const us::LSTMCell lstm(params, "lstm", {.input = I, .hidden = H});
+  const Var h = tape.zeros({B, H});
+  const std::int64_t nodes = tape.stats().nodes;
+  UNSPOOL_CHECK_ERROR(us::unroll(lstm, xs, us::LSTMState{h, tape.zeros({B, H + 1})}), shape_mismatch,
+                      "unroll: the initial state must be [4,2]; given [4,3]");
+  UNSPOOL_CHECK_ERROR(us::unroll(lstm, xs, us::LSTMState{Var(), h}), stale_handle, "never recorded");
+  CHECK(tape.stats().nodes == nodes + 1);
   const auto more = [](const Var& x, const std::vector<Var>& s) {
     std::vector<Var> next(s.size() + 1000, s[0]);
     return std::pair(x, next);
