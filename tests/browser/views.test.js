@@ -169,3 +169,22 @@ test("light and dark have different grounds and both are readable", async ({open
     check(contrast > 4.5, `${theme}: contrast ${contrast}`);
   }
 });
+
+test("a file without a wish of its own follows the reader's system into the dark, until the button is pressed", async ({
+  open,
+}) => {
+  const file = demo.rnn(3);
+  file.page = {title: "", view: "unrolled", theme: "light", color: "op", params: "badge", phase: "forward"};
+  const page = await open(file),
+    theme = () => page.evaluate(() => document.documentElement.dataset.theme);
+  await page.emulateMedia({colorScheme: "dark"});
+  await settle(page);
+  equal(await theme(), "dark", "the system is dark");
+  await page.getByRole("button", {name: "Switch between light and dark"}).click();
+  equal(await theme(), "light", "the button");
+  await page.emulateMedia({colorScheme: "light"});
+  await page.emulateMedia({colorScheme: "dark"});
+  await settle(page);
+  equal(await theme(), "light", "stays");
+  equal(await page.evaluate(() => window.unspool.color), "role", "colours are those of the plain picture");
+});

@@ -13,9 +13,6 @@ class Facts {
     this.stages = findStages(graph, this.placement);
   }
 
-  isDrawn(i) {
-    return this.placement.cell[i] !== NOWHERE;
-  }
   cellOf(i) {
     return this.placement.cell[this.placement.drawnAs[i]];
   }

@@ -1,8 +1,6 @@
 // The gradient view: a heat map of gradient norms, rows the states and gates of every layer and direction, columns
 // time.
 
-const ROW_HEIGHT = 26;
-
 class HeatView extends ChartView {
   constructor(app) {
     super(app);

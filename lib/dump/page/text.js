@@ -18,7 +18,6 @@ function el(tag, attributes = {}, ...children) {
 const data = (text) => el("bdi", {}, visible(text));
 
 const directional = /[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
-// eslint-disable-next-line no-control-regex
 const control = /[\u0000-\u001f\u007f]/g;
 
 /** Control characters as their pictures, marks of direction by their number: nothing hides in a name. */
