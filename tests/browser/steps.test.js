@@ -219,6 +219,17 @@ test("the last step looks like the others although nothing reads its state", asy
   );
 });
 
+test("what enters a fold leaves it too, also where views lie between", async ({open}) => {
+  const r = new demo.Recorder();
+  let h = r.node("constant", [], [2]);
+  for (let t = 0; t < 12; t++) {
+    r.step = t;
+    h = r.node("reshape", [r.node("tanh", [h], [2, 1])], [2], {view: true});
+  }
+  const page = await open(demo.toFile(r));
+  equal(await page.evaluate(() => window.unspool.view.scene.foldRoutes.length), 2, "arrows at its borders");
+});
+
 test("targets stand to the right of outputs", async ({open}) => {
   const page = await open(demo.rnn(3));
   const right = await page.evaluate(() => {

@@ -21,6 +21,18 @@ class Facts {
     return this.placement.drawnAs[i];
   }
 
+  /** Who reads a node, directly or through folded views. */
+  drawnReaders(i) {
+    const {graph, placement} = this,
+      found = [],
+      stack = [i];
+    while (stack.length)
+      for (const reader of graph.readersOf(stack.pop()))
+        if (placement.drawnAs[reader] === reader) found.push(reader);
+        else stack.push(reader);
+    return found;
+  }
+
   // The nodes that read each parameter, themselves or through folded views.
   findUses() {
     const {graph, placement} = this,

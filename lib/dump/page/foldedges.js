@@ -31,7 +31,7 @@ function passBorder(facts, scene, routes, slot, hidden, edge, side) {
   };
   for (const u of slot.shown)
     for (const i of units.members[u] ?? [units.node[u]])
-      for (const reader of graph.readersOf(i))
+      for (const reader of facts.drawnReaders(i))
         if (placement.cell[reader] === hidden)
           put("out" + u, line(scene.x[u] + (side * scene.width[u]) / 2, scene.y[u], edge - side * ARROW, scene.y[u]));
   for (const u of slot.shown)

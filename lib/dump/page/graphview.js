@@ -80,9 +80,7 @@ class GraphView {
 
   show() {
     if (this.folded && this.scene && this.scene.detail !== this.app.views.unrolled.detail) this.scene = null;
-    if (!this.scene) {
-      this.build();
-    }
+    if (!this.scene) this.build();
     if (!this.camera.moved) this.fit();
   }
 
