@@ -117,11 +117,12 @@ struct Graph {
 };
 
 enum class GraphFormat : std::uint8_t {
-  by_extension,  ///< .txt, .json, .dot or .svg
+  by_extension,  ///< .txt, .json, .dot, .svg or .html
   text,          ///< a node a line
   json,          ///< the graph file, which read_graph() reads
   dot,           ///< with positions: draw it with `neato -n2`
-  svg            ///< a picture: time runs to the right
+  svg,           ///< a picture: the view that the style names
+  html           ///< a page of its own to look around in
 };
 
 /// What a picture shows.
@@ -213,6 +214,9 @@ UNSPOOL_API std::string graph_dot(const Graph& graph, const GraphStyle& style = 
 /// The view that the style names.
 UNSPOOL_API std::string graph_svg(const Graph& graph, const GraphStyle& style = {});
 
+/// A page that needs nothing else: no network, no other file.
+UNSPOOL_API std::string graph_html(const Graph& graph, const GraphStyle& style = {});
+
 /// Writes a graph in the format that the path's extension names. The file is replaced whole or not at all. Throws
 /// bad_argument for an unknown extension, file_write.
 UNSPOOL_API void write_graph(const Graph& graph, const std::string& path,
@@ -222,6 +226,9 @@ void write_graph(const Tape<T>& tape, const std::string& path, GraphFormat forma
                  const GraphStyle& style = {}) {
   write_graph(detail::capture(*tape.core(), {}), path, format, style);
 }
+
+/// Writes a text: the file is replaced whole or not at all. Throws file_write.
+UNSPOOL_API void write_text(const std::string& path, std::string_view text);
 
 /// "axis=1, keepdims=true"; what is false is left out, and a long list is cut short and followed by its length.
 UNSPOOL_API std::string attrs_text(const Graph& graph, const GraphNode& node);

@@ -8,6 +8,8 @@
 #include "dump/attr_text.hpp"
 #include "dump/escape.hpp"
 #include "dump/frame.hpp"
+#include "dump/views/legend.hpp"
+#include "unspool/graph_analysis.hpp"
 
 namespace unspool {
 namespace {
@@ -24,15 +26,18 @@ class DotWriter {
         placement_(place(graph, style.fold_views)),
         frame_(graph, placement_, {}, {0, 0}),
         roles_(find_roles(graph, placement_)),
+        theme_(theme_of(style.theme)),
+        fill_(graph, style.color),
         parameter_nodes_(draws_parameters(style)) {}
 
   std::string run() {
     put("digraph unspool {{\n"
-        "graph [bgcolor=white, fontname=\"Helvetica\", fontsize=12, fontcolor=\"#546e7a\", outputorder=edgesfirst]\n"
-        "node [shape=box, style=\"rounded,filled\", fillcolor=white, color=\"#90a4ae\", fontname=\"Helvetica\", "
-        "fontsize=11, height={}]\n"
-        "edge [color=\"#78909c\", arrowsize=0.6]\n",
-        inches(Frame::node_height));
+        "graph [bgcolor=\"{}\", fontname=\"Helvetica\", fontsize=12, fontcolor=\"{}\", outputorder=edgesfirst]\n"
+        "node [shape=box, style=\"rounded,filled\", fillcolor=\"{}\", color=\"{}\", fontcolor=\"{}\", "
+        "fontname=\"Helvetica\", fontsize=11, height={}]\n"
+        "edge [color=\"{}\", arrowsize=0.6]\n",
+        full(theme_.paper), full(theme_.soft), full(theme_.op), full(theme_.op_line), full(theme_.ink),
+        inches(Frame::node_height), full(theme_.line));
     const std::uint32_t cells = static_cast<std::uint32_t>(placement_.cells.size());
     const Groups members = group(placement_.cell, cells);
     for (std::uint32_t c = 0; c < cells; ++c) cell(c, members.of(c));
@@ -50,6 +55,11 @@ class DotWriter {
   void put(fmt::format_string<Args...> text, Args&&... args) {
     fmt::format_to(std::back_inserter(out_), text, std::forward<Args>(args)...);
   }
+  // DOT knows no colours of three digits.
+  static std::string full(std::string_view color) {
+    if (color.size() != 4) return std::string(color);
+    return {'#', color[1], color[1], color[2], color[2], color[3], color[3]};
+  }
   static double inches(double pixels) { return pixels / 72; }
   static long whole(double pixels) { return std::lround(pixels); }
 
@@ -66,26 +76,30 @@ class DotWriter {
       const std::string block = place.block == 0 ? "" : fmt::format("b{}_", place.block);
       const double left = frame_.cell_left(c) - 16;
       const double right = frame_.cell_left(c) + frame_.cell_width(c) + 16;
-      put("subgraph cluster_{}t{} {{\nlabel=\"t = {}\"; style=\"rounded,filled\"; fillcolor=\"#f5f7f9\"; "
-          "color=\"#e3e8eb\"; bb=\"{},{},{},{}\"; lp=\"{},{}\"\n",
-          block, place.step, place.step, whole(left), whole(-frame_.bottom() - 24), whole(right), whole(-frame_.top()),
-          whole((left + right) / 2), whole(-frame_.bottom() - 12));
+      put("subgraph cluster_{}t{} {{\nlabel=\"t = {}\"; style=\"rounded,filled\"; fillcolor=\"{}\"; "
+          "color=\"{}\"; bb=\"{},{},{},{}\"; lp=\"{},{}\"\n",
+          block, place.step, place.step, full(theme_.column), full(theme_.grid), whole(left),
+          whole(-frame_.bottom() - 24), whole(right), whole(-frame_.top()), whole((left + right) / 2),
+          whole(-frame_.bottom() - 12));
     }
     for (const std::uint32_t i : members) node(i);
     if (place.is_column()) put("}}\n");
   }
 
   void node(std::uint32_t i) {
-    static constexpr const char* fills[] = {"", "#e6f4ea", "#f5f5f5", "#dbeafb", "#fff0dc"};
-    static constexpr const char* lines[] = {"", "#43a047", "#b0bec5", "#1e78c8", "#ef8a17"};
+    const char* const fills[] = {theme_.op, theme_.input, theme_.constant, theme_.state, theme_.loss};
+    const char* const lines[] = {theme_.op_line, theme_.input_line, theme_.constant_line, theme_.state_line,
+                                 theme_.loss_line};
     const GraphNode& n = graph_.nodes[i];
     put("n{} [label=\"{}\\n{}", i, escape_dot(graph_.op_name(n)), shape_text(graph_, n));
     if (!parameter_nodes_) badges(i);
     put("\", pos=\"{},{}!\", width={:.3f}", whole(frame_.x(i)), whole(-frame_.y(i)), inches(frame_.layout().width[i]));
     const int role = static_cast<int>(roles_[i]);
-    if (role != 0) put(", fillcolor=\"{}\", color=\"{}\"", fills[role], lines[role]);
-    // A scope tints the letters of its nodes.
-    if (n.scope != 0) put(", fontcolor=\"{}\"", parameter_color(n.scope));
+    const NodeFill::Paint paint = fill_.of(i);
+    if (!paint.fill.empty())
+      put(", fillcolor=\"{}\", fontcolor=\"{}\"", paint.fill, full(paint.letters));
+    else if (role != 0 && !fill_.plain())
+      put(", fillcolor=\"{}\", color=\"{}\"", full(fills[role]), full(lines[role]));
     put(", tooltip=\"{}\"]\n", tooltip(describe_node(graph_, i)));
   }
 
@@ -116,10 +130,11 @@ class DotWriter {
     const double pitch = frame_.options().node_width + parameter_gap;
     const double count = static_cast<double>(graph_.parameters.size());
     const double first = (frame_.layout().width_total - (count - 1) * pitch) / 2;
-    put("subgraph cluster_parameters {{\nlabel=\"\"; style=\"rounded,filled\"; fillcolor=\"#faf7fd\"; "
-        "color=\"#e3e8eb\"; "
+    put("subgraph cluster_parameters {{\nlabel=\"\"; style=\"rounded,filled\"; fillcolor=\"{}\"; "
+        "color=\"{}\"; "
         "bb=\"{},{},{},{}\"\n",
-        whole(first - pitch / 2), whole(y - 28), whole(first + (count - 0.5) * pitch), whole(y + 28));
+        full(theme_.column), full(theme_.grid), whole(first - pitch / 2), whole(y - 28),
+        whole(first + (count - 0.5) * pitch), whole(y + 28));
     const std::vector<std::int64_t> uses = parameter_uses(graph_, placement_);
     for (std::uint32_t k = 0; k < graph_.parameters.size(); ++k) {
       const GraphParameter& p = graph_.parameters[k];
@@ -136,8 +151,8 @@ class DotWriter {
   void edges(std::uint32_t to) {
     for (const Route& route : frame_.routes_into(to)) {
       put("n{} -> n{} [", route.from, to);
-      if (route.carries) put("color=\"#1e78c8\", penwidth=1.8, ");
-      if (!route.carries && route.constant) put("color=\"#b0bec5\", ");
+      if (route.carries) put("color=\"{}\", penwidth=1.8, ", full(theme_.carry));
+      if (!route.carries && route.constant) put("color=\"{}\", ", full(theme_.pale));
       put("pos=\"e,{}", point(tip(to, route)));
       for (const Point& p : route.points) put(" {}", point(p));
       put("\"]\n");
@@ -160,12 +175,22 @@ class DotWriter {
   Placement placement_;
   Frame frame_;
   std::vector<Role> roles_;
+  const Theme& theme_;
+  NodeFill fill_;
   bool parameter_nodes_;
   fmt::memory_buffer out_;
 };
 
 }  // namespace
 
-std::string graph_dot(const Graph& graph, const GraphStyle& style) { return DotWriter(graph, style).run(); }
+std::string graph_dot(const Graph& graph, const GraphStyle& style) {
+  if (!style.scope.empty()) {
+    GraphStyle rest = style;
+    rest.scope.clear();
+    return graph_dot(select_scope(graph, style.scope), rest);
+  }
+  const Graph timed = with_found_steps(graph);
+  return style.steps.empty() ? DotWriter(timed, style).run() : DotWriter(keep_steps(timed, style.steps), style).run();
+}
 
 }  // namespace unspool

@@ -49,16 +49,21 @@ class Layouter {
       }
       std::uint32_t end = c;
       while (p_.cells[end].is_column()) ++end;  // a lane follows every block
-      const std::uint32_t steps = end - c;
-      const bool folds = o_.first_steps >= 0 && steps > static_cast<std::uint64_t>(o_.first_steps + o_.last_steps) + 1;
-      const std::uint32_t fold_begin = folds ? c + static_cast<std::uint32_t>(o_.first_steps) : end;
-      const std::uint32_t fold_end = folds ? end - static_cast<std::uint32_t>(o_.last_steps) : end;
-      if (folds) {
-        out_.cells[fold_begin].fold = true;
-        out_.cells[fold_begin].folded = fold_end - fold_begin;
-      }
-      for (; c < end; ++c) out_.cells[c].visible = c < fold_begin || c >= fold_end;
+      for (std::uint32_t k = c; k < end; ++k) out_.cells[k].visible = o_.shown.empty() || o_.shown[k] != 0;
+      const std::uint64_t ends = static_cast<std::uint64_t>(o_.first_steps + o_.last_steps);
+      if (o_.shown.empty() && o_.first_steps >= 0 && end - c > ends + 1)
+        for (std::int64_t k = c + o_.first_steps; k < end - o_.last_steps; ++k)
+          out_.cells[static_cast<std::size_t>(k)].visible = false;
+      for (; c < end; ++c) fold_at(c, end);
     }
+  }
+
+  // Where a hidden column begins a stretch of them, it stands for all.
+  void fold_at(std::uint32_t c, std::uint32_t end) {
+    const auto visible = [&](std::uint32_t k) { return out_.cells[k].visible; };
+    if (visible(c) || (p_.cells[c - 1].is_column() && !visible(c - 1))) return;
+    out_.cells[c].fold = true;
+    for (std::uint32_t k = c; k < end && !visible(k); ++k) ++out_.cells[c].folded;
   }
 
   // The node's relations inside its cell are what a stamp depends on; which steps it talks to does not matter, only

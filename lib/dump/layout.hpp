@@ -10,12 +10,13 @@ struct LayoutOptions {
   double node_width = 96;
   double node_gap = 16;
   double column_gap = 44;
-  double fold_width = 84;          ///< of the place that stands for the folded steps
-  std::int64_t first_steps = -1;   ///< of each block, drawn before the fold; -1: all
-  std::int64_t last_steps = 0;     ///< and after it
-  std::uint32_t first_rows = ~0u;  ///< rows drawn at the bottom; a deep graph is folded as a long one is
-  std::uint32_t last_rows = 0;     ///< and at the top
-  std::uint32_t row_nodes = ~0u;   ///< nodes drawn of one row of one cell
+  double fold_width = 84;           ///< of the place that stands for the folded steps
+  std::int64_t first_steps = -1;    ///< of each block, drawn before the fold; -1: all
+  std::int64_t last_steps = 0;      ///< and after it
+  std::vector<std::uint8_t> shown;  ///< of each cell, instead of first and last steps; empty: those
+  std::uint32_t first_rows = ~0u;   ///< rows drawn at the bottom; a deep graph is folded as a long one is
+  std::uint32_t last_rows = 0;      ///< and at the top
+  std::uint32_t row_nodes = ~0u;    ///< nodes drawn of one row of one cell
 };
 
 struct Layout {

@@ -59,7 +59,7 @@ class Placer {
     out_.drawn_as.resize(count_);
     for (std::uint32_t i = 0; i < count_; ++i) {
       const GraphNode& n = graph_.nodes[i];
-      const bool folds = fold_views && n.has(GraphNode::view) && read[i] != 0;
+      const bool folds = fold_views && n.has(GraphNode::view) && n.input_count > 0 && read[i] != 0;
       out_.drawn_as[i] = folds ? out_.drawn_as[graph_.inputs_of(n)[0]] : i;
     }
   }
@@ -275,12 +275,22 @@ class Placer {
       if (begins_block(c) && !ends_block(c)) copy_carried(c + 1, c);
     }
   }
+  bool alike(std::uint32_t a, std::uint32_t b) const {
+    const GraphNode &x = graph_.nodes[a], &y = graph_.nodes[b];
+    return x.op == y.op && x.scope == y.scope && x.input_count == y.input_count;
+  }
   void copy_carried(std::uint32_t from, std::uint32_t to) {
     const std::span<const std::uint32_t> known = step_nodes_.of(from);
     const std::span<const std::uint32_t> ends = step_nodes_.of(to);
-    for (std::size_t k = 0; k < std::min(known.size(), ends.size()); ++k)
-      if (out_.carried[known[k]] != 0 && graph_.nodes[known[k]].op == graph_.nodes[ends[k]].op)
-        out_.carried[ends[k]] = 1;
+    // Twins come in the same order; at the ends there may be nodes between them, such as states that nobody reads.
+    std::size_t at = 0;
+    for (const std::uint32_t node : known) {
+      std::size_t twin = at;
+      while (twin < ends.size() && !alike(node, ends[twin])) ++twin;
+      if (twin == ends.size()) continue;
+      if (out_.carried[node] != 0) out_.carried[ends[twin]] = 1;
+      at = twin + 1;
+    }
   }
 
   const Graph& graph_;

@@ -7,6 +7,29 @@
 #include "base/text.hpp"
 #include "dump/attr_text.hpp"
 #include "dump/escape.hpp"
+#include "unspool/graph_analysis.hpp"
+
+namespace unspool {
+
+std::string bytes_text(std::int64_t bytes) {
+  if (bytes < 1000) return fmt::format("{} bytes", bytes);
+  if (bytes < 1'000'000) return fmt::format("{:.3g} kB", static_cast<double>(bytes) / 1e3);
+  if (bytes < 1'000'000'000) return fmt::format("{:.3g} MB", static_cast<double>(bytes) / 1e6);
+  return fmt::format("{:.4g} GB", static_cast<double>(bytes) / 1e9);
+}
+
+std::string node_line(const Graph& graph, std::uint32_t node) {
+  const GraphNode& n = graph.nodes[node];
+  std::string text =
+      fmt::format("%{} {} {}", node, detail::escape_text(graph.op_name(n)), detail::bracketed(graph.extents_of(n)));
+  if (n.parameter_index >= 0) text += " " + detail::escape_text(graph.parameters[n.parameter_index].name);
+  if (n.step >= 0) text += fmt::format(" t={}", n.step);
+  if (n.scope != 0) text += " " + detail::escape_text(graph.scope_of(n));
+  if (n.line != 0) text += fmt::format(" {}:{}", detail::escape_text(graph.file_of(n)), n.line);
+  return text;
+}
+
+}  // namespace unspool
 
 namespace unspool::detail {
 namespace {
@@ -82,13 +105,6 @@ std::string short_name(const std::string& name, std::size_t limit) {
 }
 
 std::string shape_text(const Graph& graph, const GraphNode& node) { return bracketed(graph.extents_of(node)); }
-
-std::string bytes_text(std::int64_t bytes) {
-  if (bytes < 1000) return fmt::format("{} bytes", bytes);
-  if (bytes < 1'000'000) return fmt::format("{:.3g} kB", static_cast<double>(bytes) / 1e3);
-  if (bytes < 1'000'000'000) return fmt::format("{:.3g} MB", static_cast<double>(bytes) / 1e6);
-  return fmt::format("{:.4g} GB", static_cast<double>(bytes) / 1e9);
-}
 
 std::string describe_node(const Graph& graph, std::uint32_t node) {
   const GraphNode& n = graph.nodes[node];

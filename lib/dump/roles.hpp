@@ -25,8 +25,6 @@ std::string short_name(const std::string& name, std::size_t limit);
 std::string describe_node(const Graph& graph, std::uint32_t node);
 std::string describe_parameter(const Graph& graph, std::uint32_t parameter, std::int64_t uses);
 
-/// "1.5 kB"
-std::string bytes_text(std::int64_t bytes);
 std::string shape_text(const Graph& graph, const GraphNode& node);
 
 }  // namespace unspool::detail

@@ -14,8 +14,9 @@ GraphFormat format_of(const std::string& path) {
   if (extension == ".json") return GraphFormat::json;
   if (extension == ".dot") return GraphFormat::dot;
   if (extension == ".svg") return GraphFormat::svg;
+  if (extension == ".html") return GraphFormat::html;
   detail::fail(ErrorCode::bad_argument, "write_graph",
-               "the path must end in .txt, .json, .dot or .svg, or the format must be named; given {}", path);
+               "the path must end in .txt, .json, .dot, .svg or .html, or the format must be named; given {}", path);
 }
 
 }  // namespace
@@ -24,10 +25,13 @@ void write_graph(const Graph& graph, const std::string& path, GraphFormat format
   std::string text;
   switch (format == GraphFormat::by_extension ? format_of(path) : format) {
     case GraphFormat::json:
-      text = graph_json(graph);
+      text = graph_json(graph, style);
       break;
     case GraphFormat::dot:
       text = graph_dot(graph, style);
+      break;
+    case GraphFormat::html:
+      text = graph_html(graph, style);
       break;
     case GraphFormat::svg:
       text = graph_svg(graph, style);
@@ -37,6 +41,10 @@ void write_graph(const Graph& graph, const std::string& path, GraphFormat format
       break;
   }
   detail::write_file_atomically(path, text, "write_graph");
+}
+
+void write_text(const std::string& path, std::string_view text) {
+  detail::write_file_atomically(path, text, "write_text");
 }
 
 }  // namespace unspool

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/check.hpp"
+#include "tape/graph_request.hpp"
 #include "tape/tape_core.hpp"
 
 namespace unspool::detail {
@@ -122,6 +123,8 @@ void TapeCore::abandon_walk() noexcept {
 
 void run_backward(TapeCore& tape, const Handle& loss, const void* seed, std::int64_t seed_size, Where where) {
   tape.backward(loss, seed, seed_size, where);
+  if (graph_request() != nullptr) [[unlikely]]
+    write_requested_graph(tape);
 }
 
 }  // namespace unspool::detail

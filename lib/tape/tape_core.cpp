@@ -7,6 +7,7 @@
 #include <mutex>
 
 #include "base/check.hpp"
+#include "tape/graph_request.hpp"
 
 namespace unspool::detail {
 namespace {
@@ -38,7 +39,9 @@ std::string_view file_name(const char* path) {
 
 }  // namespace
 
-TapeCore* make_tape(ScalarType type, const TapeOptions& options) try {
+TapeCore* make_tape(ScalarType type, const TapeOptions& asked) try {
+  TapeOptions options = asked;
+  if (graph_request() != nullptr) options.keep_gradient_norms = true;
   CoreStore& store = core_store();
   TapeCore* core = nullptr;
   {

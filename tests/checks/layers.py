@@ -18,7 +18,7 @@ PUBLIC = {
     "files": ["safetensors"],
     "sequence": ["cells", "crf", "layers", "recurrent", "sequence", "sequence_losses", "state", "unroll"],
     "train": ["clip", "optim", "parallel", "schedule"],
-    "dump": ["chart", "graph"],
+    "dump": ["chart", "graph", "graph_analysis"],
     "data": ["batches", "text", "vocabulary", "windows"],
     "generate": ["beam", "ctc", "generate", "sampling", "stream"],
     "tools": ["unspool", "xtensor"],

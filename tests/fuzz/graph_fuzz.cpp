@@ -5,7 +5,7 @@
 #include <cstdlib>
 
 #include "unspool/error.hpp"
-#include "unspool/graph.hpp"
+#include "unspool/graph_analysis.hpp"
 
 namespace {
 
@@ -27,6 +27,12 @@ void unspool_fuzz_graph(const std::uint8_t* data, std::size_t size) {
     must(!unspool::graph_text(graph).empty(), "no text");
     must(!unspool::graph_svg(graph).empty() && !unspool::graph_dot(graph).empty(), "no picture");
     must(!unspool::graph_json(graph).empty(), "no file");
+    const unspool::GraphStyle style{.view = static_cast<unspool::GraphView>(size % 6)};
+    must(!unspool::graph_svg(graph, style).empty(), "no view");
+    must(unspool::summarize(graph).nodes == static_cast<std::int64_t>(graph.nodes.size()), "another number of nodes");
+    must(unspool::graph_diff(graph, graph).empty(), "a graph that differs from itself");
+    unspool::gradient_report(graph);
+    unspool::budget_report(graph, 1000);
     try {
       unspool::verify(graph);
     } catch (const unspool::Error& error) {

@@ -1,9 +1,8 @@
 // The memory that a graph shows is the allocators' own account.
 #include <doctest/doctest.h>
 
-#include <numeric>
-
 #include "graph_support.hpp"
+#include "unspool/graph_analysis.hpp"
 
 namespace us = unspool;
 using us::testing::Rnn;
@@ -30,4 +29,80 @@ TEST_CASE("the arena's bytes by node add up to what the tape counts") {
     const us::Graph graph = us::testing::random_graph(dice, false);
     CHECK(arena_sum(graph) == graph.arena_bytes);
   }
+}
+
+TEST_CASE("the memory view's peak is the allocators' counter") {
+  for (const std::int64_t cap : {std::int64_t{8} << 20, std::int64_t{600}, std::int64_t{0}}) {
+    for (const bool defer : {true, false}) {
+      Rnn rnn(40, {.defer_products = defer, .deferred_bytes = cap, .keep_gradient_norms = true});
+      rnn.tape.backward(rnn.loss);
+      const us::TapeStats stats = rnn.tape.stats();
+      CAPTURE(cap);
+      CAPTURE(defer);
+      const us::MemoryReport report = us::memory_report(rnn.graph());
+      CHECK(report.peak_bytes == stats.value_bytes + stats.gradient_bytes_peak);
+      CHECK(report.gradients + report.scratch == stats.gradient_bytes_peak);
+    }
+  }
+  for (std::uint64_t round = 0; round < 300; ++round) {
+    us::testing::Dice dice(round + 900);
+    const us::Graph graph = us::testing::random_graph(dice, true);
+    if (!graph.walk_known) continue;
+    CAPTURE(round);
+    CHECK(us::memory_report(graph).peak_bytes == graph.arena_bytes + graph.gradient_bytes_peak);
+  }
+}
+
+TEST_CASE("who is alive at the peak adds up to the values, what is saved, and gradients") {
+  Rnn rnn(20, {.keep_gradient_norms = true});
+  rnn.tape.backward(rnn.loss);
+  const us::MemoryReport report = us::memory_report(rnn.graph());
+  std::int64_t sum = 0;
+  for (const us::MemoryHolder& h : report.holders) sum += h.bytes;
+  CHECK(sum == report.values + report.saved + report.gradients);
+  REQUIRE(report.holders.size() > 3);
+  CHECK(report.holders[0].bytes >= report.holders[1].bytes);
+}
+
+TEST_CASE("the fewest recomputed steps are those of the published table") {
+  struct Row {
+    std::int64_t steps, stored, again;
+  };
+  for (const Row& r : {Row{4, 2, 4},
+                       {5, 2, 6},
+                       {7, 2, 11},
+                       {10, 2, 20},
+                       {10, 3, 15},
+                       {20, 3, 45},
+                       {30, 4, 69},
+                       {56, 3, 210},
+                       {60, 5, 156},
+                       {1000, 10, 3636},
+                       {1000, 50, 1948},
+                       {1000, 100, 1898},
+                       {6, 1, 15}}) {
+    CAPTURE(r.steps);
+    CAPTURE(r.stored);
+    CHECK(us::least_recomputation(r.steps, r.stored) == r.again);
+  }
+  CHECK(us::least_recomputation(1, 1) == 0);
+  CHECK(us::least_recomputation(9, 1000) == 8);
+}
+
+TEST_CASE("a budget costs nothing, something or cannot be met") {
+  Rnn rnn(100, {.keep_gradient_norms = true});
+  rnn.tape.backward(rnn.loss);
+  const us::Graph graph = rnn.graph();
+  const std::int64_t all = us::memory_report(graph).peak_bytes;
+  const us::BudgetReport enough = us::budget_report(graph, all), little = us::budget_report(graph, all / 2),
+                         none = us::budget_report(graph, 1000);
+  CHECK(enough.possible);
+  CHECK(enough.extra_steps == 0);
+  CHECK(enough.steps == 100);
+  REQUIRE(little.possible);
+  CHECK(little.extra_steps == us::least_recomputation(100, little.stored_states));
+  CHECK(little.time_factor > 1);
+  CHECK_FALSE(none.possible);
+  CHECK(none.least_bytes > 1000);
+  CHECK_FALSE(us::budget_report(us::capture(us::Tape<>()), 1000).possible);
 }

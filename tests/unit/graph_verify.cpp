@@ -129,7 +129,7 @@ TEST_CASE("an unknown extension is refused with the known ones, and nothing is w
   const us::testing::TemporaryFolder folder;
   const us::Graph graph = Rnn(1).graph();
   for (const char* name : {"graph.png", "graph", "folder.svg/graph", ".", "graph.SVG"})
-    UNSPOOL_CHECK_ERROR(us::write_graph(graph, folder / name), bad_argument, ".txt, .json, .dot or .svg");
+    UNSPOOL_CHECK_ERROR(us::write_graph(graph, folder / name), bad_argument, ".txt, .json, .dot, .svg or .html");
   CHECK(folder.names().empty());
   UNSPOOL_CHECK_ERROR(us::write_graph(graph, folder / "none/graph.svg"), file_write, "none/graph.svg");
   UNSPOOL_CHECK_ERROR(us::graph_svg(graph, {.first_steps = -1}), bad_argument, "first_steps");

@@ -1,0 +1,127 @@
+// Who holds memory at the peak, and what a budget would cost.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+#include "base/check.hpp"
+#include "dump/memory_timeline.hpp"
+#include "dump/roles.hpp"
+#include "unspool/graph_analysis.hpp"
+
+namespace unspool {
+namespace {
+
+using namespace detail;
+
+std::vector<MemoryHolder> holders_at(const Graph& graph, const MemoryMoment& peak) {
+  std::map<std::string, MemoryHolder> by_name;
+  const auto add = [&](const char* kind, std::uint32_t i, std::int64_t bytes) {
+    if (bytes == 0) return;
+    const GraphNode& n = graph.nodes[i];
+    std::string what = fmt::format("{} of {}", kind, graph.op_name(n));
+    if (n.scope != 0) what += " in " + graph.scope_of(n);
+    MemoryHolder& h = by_name[what];
+    h.what = what;
+    h.bytes += bytes;
+    ++h.count;
+  };
+  const std::uint32_t recorded = peak.backward ? static_cast<std::uint32_t>(graph.nodes.size()) : peak.node + 1;
+  for (std::uint32_t i = 0; i < recorded; ++i) {
+    const GraphNode& n = graph.nodes[i];
+    if (n.parameter_index < 0) add("value", i, n.value_bytes);
+    add("saved for backward", i, n.saved_bytes);
+    if (!peak.backward || graph.memory.empty()) continue;
+    // Alive in the visit of the peak: born in it or before it, which is at a greater id, and not yet freed.
+    const GraphMemory& m = graph.memory[i];
+    const bool born = m.gradient_born != GraphMemory::never &&
+                      (m.gradient_born > peak.node || (m.gradient_born == peak.node && !peak.flush));
+    const bool freed =
+        m.gradient_freed != GraphMemory::never &&
+        (m.gradient_freed > peak.node || (m.gradient_freed == peak.node && i != peak.node && !peak.flush));
+    if (born && !freed) add("gradient", i, m.gradient_bytes);
+  }
+  std::vector<MemoryHolder> holders;
+  for (auto& [name, h] : by_name) holders.push_back(std::move(h));
+  std::stable_sort(holders.begin(), holders.end(),
+                   [](const MemoryHolder& a, const MemoryHolder& b) { return a.bytes > b.bytes; });
+  return holders;
+}
+
+// Saturates: what it is compared with is smaller.
+std::int64_t binomial(std::int64_t n, std::int64_t k) {
+  double value = 1;
+  for (std::int64_t i = 1; i <= k; ++i) {
+    value = value * static_cast<double>(n - k + i) / static_cast<double>(i);
+    if (value > 4e15) return INT64_MAX;
+  }
+  return static_cast<std::int64_t>(value + 0.5);
+}
+
+}  // namespace
+
+MemoryReport memory_report(const Graph& graph) {
+  MemoryReport report;
+  MemoryMoment peak;
+  for_each_moment(graph, [&](const MemoryMoment& m) {
+    if (m.total() > peak.total()) peak = m;
+  });
+  report.peak_bytes = peak.total();
+  report.peak_tick = peak.tick;
+  report.peak_node = peak.node;
+  report.peak_in_backward = peak.backward;
+  report.peak_in_flush = peak.flush;
+  report.values = peak.values;
+  report.saved = peak.saved;
+  report.bookkeeping = peak.bookkeeping;
+  report.gradients = peak.gradients;
+  report.scratch = peak.scratch;
+  if (!graph.nodes.empty()) report.holders = holders_at(graph, peak);
+  return report;
+}
+
+std::int64_t least_recomputation(std::int64_t steps, std::int64_t stored) {
+  require(steps > 0 && stored > 0, ErrorCode::bad_argument, "least_recomputation",
+          "steps and stored states must be positive; given {} and {}", steps, stored);
+  const std::int64_t s = std::min(stored, steps);
+  std::int64_t r = 0;
+  if (s == 1) return steps % 2 == 0 ? steps / 2 * (steps - 1) : (steps - 1) / 2 * steps;
+  while (binomial(s + r, s) < steps) ++r;
+  return r == 0 ? 0 : r * steps - binomial(s + r, r - 1);
+}
+
+BudgetReport budget_report(const Graph& graph, std::int64_t bytes) {
+  BudgetReport report;
+  const Placement placement = place(graph, true);
+  const std::vector<Role> roles = find_roles(graph, placement);
+  std::vector<std::int64_t> steps;
+  std::int64_t in_steps = 0, states = 0, all = 0;
+  for (std::uint32_t i = 0; i < graph.nodes.size(); ++i) {
+    const GraphNode& n = graph.nodes[i];
+    const std::int64_t own = graph.memory.empty() ? (n.parameter_index >= 0 ? 0 : n.value_bytes) + n.saved_bytes
+                                                  : graph.memory[i].arena_bytes;
+    all += own;
+    if (n.step < 0) continue;
+    steps.push_back(n.step);
+    in_steps += own;
+    if (roles[i] == Role::state) states += n.value_bytes;
+  }
+  std::sort(steps.begin(), steps.end());
+  report.steps = std::unique(steps.begin(), steps.end()) - steps.begin();
+  if (report.steps == 0) return report;
+  report.step_bytes = in_steps / report.steps;
+  report.state_bytes = std::max<std::int64_t>(1, states / report.steps);
+  report.fixed_bytes = all - in_steps + graph.gradient_bytes_peak;
+  report.least_bytes = report.fixed_bytes + report.step_bytes + report.state_bytes;
+  report.possible = bytes >= report.least_bytes;
+  if (!report.possible) return report;
+  const std::int64_t T = report.steps;
+  const bool keep_all = bytes >= report.fixed_bytes + in_steps;
+  report.stored_states =
+      keep_all ? T : std::min(T, (bytes - report.fixed_bytes - report.step_bytes) / report.state_bytes);
+  report.extra_steps = keep_all ? 0 : least_recomputation(T, report.stored_states);
+  report.time_factor = 1 + static_cast<double>(report.extra_steps) / (3 * static_cast<double>(T));
+  return report;
+}
+
+}  // namespace unspool

@@ -1,0 +1,77 @@
+#include "dump/views/legend.hpp"
+
+#include <algorithm>
+
+#include "dump/attr_text.hpp"
+
+namespace unspool::detail {
+
+void Legend::place(const Graph& graph, const std::vector<std::int64_t>& uses, double left, double right) {
+  graph_ = &graph;
+  uses_ = &uses;
+  double x = left;
+  int row = 0;
+  for (std::uint32_t k = 0; k < graph.parameters.size(); ++k) {
+    const GraphParameter& p = graph.parameters[k];
+    Item item{k, x, row, shorten(p.name, 32), shape_text(graph, graph.nodes[p.node])};
+    if (uses[k] > 1) item.text += fmt::format(" \xC3\x97{}", uses[k]);
+    if (!(p.gradient_norm < 0)) item.text += fmt::format("  |grad| {}", real_text(p.gradient_norm, 3));
+    const double width = badge_width(item.name) + 6 + SvgCanvas::text_width(item.text, 10.5) + 22;
+    if (item.x > left && item.x + width > right) {
+      item.x = left;
+      item.row = ++row;
+    }
+    x = item.x + width;
+    items_.push_back(std::move(item));
+  }
+  rows_ = items_.empty() ? 0 : row + 1;
+}
+
+void Legend::draw(SvgCanvas& canvas, double top) const {
+  for (const Item& item : items_) {
+    const double y = top + item.row * 26;
+    badge(canvas, *graph_, *uses_, item.parameter, item.x, y, item.name);
+    canvas.put("<text class=\"legend\" x=\"{:.0f}\" y=\"{:.0f}\">{}</text>\n", item.x + badge_width(item.name) + 6,
+               y + 11, escape_xml(item.text));
+  }
+}
+
+double Legend::badge_width(std::string_view name) {
+  return name.empty() ? 14 : std::max(18.0, 12 + SvgCanvas::text_width(name, 9.5));
+}
+
+void Legend::badge(SvgCanvas& canvas, const Graph& graph, const std::vector<std::int64_t>& uses,
+                   std::uint32_t parameter, double x, double y, std::string_view name) {
+  const double width = badge_width(name);
+  canvas.put(
+      "<g><title>{}</title><rect x=\"{:.0f}\" y=\"{:.0f}\" width=\"{:.0f}\" height=\"14\" rx=\"7\" fill=\"{}\" "
+      "stroke=\"{}\"/>",
+      escape_xml(describe_parameter(graph, parameter, uses[parameter])), x, y, width, parameter_color(parameter),
+      canvas.theme().paper);
+  if (!name.empty())
+    canvas.put("<text class=\"badge\" x=\"{:.0f}\" y=\"{:.0f}\">{}</text>", x + width / 2, y + 10.5, escape_xml(name));
+  canvas.put("</g>\n");
+}
+
+NodeFill::NodeFill(const Graph& graph, GraphColor color) : graph_(graph), color_(color) {
+  if (color == GraphColor::op || color == GraphColor::none) return;
+  for (std::uint32_t i = 0; i < graph.nodes.size(); ++i) scale_.add(number(i));
+}
+
+double NodeFill::number(std::uint32_t node) const {
+  const GraphNode& n = graph_.nodes[node];
+  if (color_ == GraphColor::gradnorm) return n.gradient_norm;
+  return static_cast<double>(color_ == GraphColor::bytes ? n.value_bytes + n.saved_bytes : n.flops);
+}
+
+NodeFill::Paint NodeFill::of(std::uint32_t node) const {
+  if (!scaled() || !(number(node) > 0)) return {};
+  const double share = scale_.share(number(node));
+  return {scale_color(share), scale_is_dark(share) ? "#fff" : "#000"};
+}
+
+const char* NodeFill::what() const {
+  return color_ == GraphColor::gradnorm ? "gradient norm" : color_ == GraphColor::bytes ? "bytes" : "flops";
+}
+
+}  // namespace unspool::detail
