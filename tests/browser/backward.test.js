@@ -53,10 +53,10 @@ test("play goes to the first step by itself and changes the picture", async ({op
   const page = await open(demo.rnn(3)),
     before = await picture(page);
   await page.getByRole("button", {name: "Play the backward walk"}).click();
-  await page.waitForFunction(() => window.unspool.backward.stage === 1, null, {timeout: 3000});
+  await page.waitForFunction(() => window.unspool.backward.stage === 1, null, {timeout: 60000});
   check(differing(before, await picture(page)) > 200, "drawn");
   await page.waitForFunction(() => window.unspool.backward.stage === 3 && !window.unspool.player.timer, null, {
-    timeout: 6000,
+    timeout: 60000,
   });
   await page.keyboard.press("Escape");
   await settle(page);

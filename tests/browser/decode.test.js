@@ -1,22 +1,7 @@
 "use strict";
 const demo = require("./demo.js");
+const {row} = require("./reference.js");
 const {check, equal, test} = require("./harness.js");
-
-/** The entries of node i, as docs/graph-format.md defines them. */
-function row(file, i) {
-  let s = 0,
-    first = 0;
-  while (i >= first + file.segments[s].count * file.segments[s].rows.length)
-    first += file.segments[s].count * file.segments[s++].rows.length;
-  const g = file.segments[s],
-    r = (i - first) % g.rows.length,
-    k = (i - first - r) / g.rows.length;
-  const entries = g.rows[r].slice();
-  for (const [at, entry, stride] of g.strides ?? []) if (at === r) entries[entry] += k * stride;
-  for (const [at, entry, from, count, value, stride] of g.exceptions ?? [])
-    if (at === r && k >= from && k < from + count) entries[entry] = value + (k - from) * stride;
-  return entries;
-}
 
 /** What the page has made of a file, in the shape of the reference. */
 const decoded = (page) =>

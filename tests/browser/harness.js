@@ -47,6 +47,7 @@ async function runAll(patterns) {
     ...launchOptions(),
     viewport: {width: 1280, height: 800},
   });
+  context.setDefaultTimeout(120000); // a busy machine is slow, not wrong
   let passed = 0,
     failed = 0;
   for (const {name, run} of tests) {
@@ -73,7 +74,7 @@ async function runAll(patterns) {
           troubles.push("request: " + request.url()),
       );
       await page.goto("file://" + at + fragment);
-      await page.waitForFunction(() => window.unspool, null, {timeout: 60000});
+      await page.waitForFunction(() => window.unspool, null, {timeout: 120000});
       await settle(page);
       return page;
     };

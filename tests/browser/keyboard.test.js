@@ -103,7 +103,7 @@ test("brackets move the backward walk, space plays it", async ({open}) => {
   await page.keyboard.press("[");
   equal(await stage(), 1, "on, on, back");
   await page.keyboard.press(" ");
-  await page.waitForFunction(() => window.unspool.backward.stage >= 3, null, {timeout: 5000});
+  await page.waitForFunction(() => window.unspool.backward.stage >= 3, null, {timeout: 60000});
   await page.keyboard.press(" ");
   equal(await page.evaluate(() => Boolean(window.unspool.player.timer)), false, "paused");
 });

@@ -19,6 +19,7 @@ for (const file of [
   "keyboard",
   "link",
   "hostile",
+  "tool",
   "frames",
 ])
   require(`./${file}.test.js`);
