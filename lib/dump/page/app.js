@@ -250,6 +250,7 @@ class App {
   }
   zoom(factor) {
     zoomView(this, factor, this.canvas.clientWidth / 2, this.canvas.clientHeight / 2);
+    this.remember();
   }
   centreOn(x) {
     this.view.camera.moveTo(x);
