@@ -157,12 +157,16 @@ struct TapeOptions {
   bool keep_gradient_norms = false;         ///< remember every node's gradient norm, for graphs and reports
 };
 
-/// Counts since the last reset; bytes are of the arena and the gradient pool.
+/// Counts since the last reset, and the tape's memory in bytes by kind. Parameters and their gradients are not the
+/// tape's.
 struct TapeStats {
   std::int64_t nodes = 0;
   std::int64_t value_bytes = 0;          ///< values and what rules keep beside them, in use
-  std::int64_t reserved_bytes = 0;       ///< arena chunks held, used or not
+  std::int64_t node_bytes = 0;           ///< nodes, 64 bytes each
   std::int64_t gradient_bytes_peak = 0;  ///< inner gradients alive at once in the last backward
+  std::int64_t packed_bytes = 0;         ///< parameters packed for the matrix product
+  std::int64_t peak_bytes = 0;           ///< the sum of the above
+  std::int64_t reserved_bytes = 0;       ///< held for values, gradients and packed parameters, used or not
   std::int64_t backward_visits = 0;      ///< nodes the last backward() looked at
   std::int64_t deferred_flushes = 0;     ///< products (or column sums, row sums) made by the last backward()
   std::int64_t deferred_entries = 0;     ///< steps' contributions that went into them

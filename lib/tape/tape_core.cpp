@@ -165,7 +165,10 @@ TapeStats TapeCore::stats() const {
   s.nodes = node_count();
   s.value_bytes = arena_.used_bytes();
   s.reserved_bytes = arena_.reserved_bytes() + pool_.reserved_bytes() + packed_weights_.bytes();
+  s.node_bytes = s.nodes * static_cast<std::int64_t>(sizeof(Node));
   s.gradient_bytes_peak = pool_.peak_bytes();
+  s.packed_bytes = packed_weights_.bytes();
+  s.peak_bytes = s.value_bytes + s.node_bytes + s.gradient_bytes_peak + s.packed_bytes;
   s.backward_visits = visits_;
   s.deferred_flushes = deferred_.flushes();
   s.deferred_entries = deferred_.entries();

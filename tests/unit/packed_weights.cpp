@@ -79,6 +79,10 @@ TEST_CASE("a weight is packed at its second use, and a repeated recording takes 
     CHECK(tape.core()->packed_weights().bytes() == bytes);
   }
   CHECK(bytes >= 40 * 20 * 4);
+  const us::TapeStats stats = tape.stats();
+  CHECK(stats.packed_bytes == bytes);
+  CHECK(stats.node_bytes == 64 * stats.nodes);
+  CHECK(stats.peak_bytes == stats.value_bytes + stats.node_bytes + stats.gradient_bytes_peak + bytes);
 }
 
 TEST_CASE("a new recording sees the parameter's new value") {
