@@ -6,6 +6,7 @@
 #include "tensor/gemm.hpp"
 
 #include <algorithm>
+#include <bit>
 
 namespace unspool::kernels {
 namespace {
@@ -38,12 +39,27 @@ struct Columns {
   int64_t row_stride, panel_stride;
 };
 
+/// run_strips for one row, which is its own tile: without the divisions that cost more than the product of a small one.
+template <class T>
+void run_row(const GemmKernels<T>& g, int64_t n, int64_t k, const T* a, Columns<T> b, bool accumulate, T* c) {
+  const int strip_vectors = g.strip_vectors[1];
+  const int64_t strip = int64_t{strip_vectors} * g.lanes;
+  const int64_t strip_stride = strip < n ? strip_vectors / g.panel_vectors * b.panel_stride : 0;
+  const int lane_bits = std::countr_zero(static_cast<unsigned>(g.lanes));
+  for (int64_t j = 0; j < n; j += strip, b.data += strip_stride) {
+    const int64_t width = std::min(strip, n - j);
+    g.tile[1][(width + g.lanes - 1) >> lane_bits](k, a, b.data, b.row_stride, b.panel_stride, c + j, 0, width,
+                                                  accumulate, b.data, 0);
+  }
+}
+
 /// C[m, n] (=|+=) the product over one k block; a holds the packed tiles one after the other. While a strip of packed B
 /// is used, its tiles prefetch the next one, a share each: the hardware stops at every page, and weights that do not
 /// fit the second-level cache would stall there (a quarter of the time at B = 64, H = 512).
 template <class T>
 void run_strips(const GemmKernels<T>& g, int64_t m, int64_t n, int64_t k, const T* a, Columns<T> b, bool accumulate,
                 T* c, int64_t ldc) {
+  if (m == 1) return run_row(g, n, k, a, b, accumulate, c);
   const RowTiles tiles(m, g.max_rows);
   const int strip_vectors = g.strip_vectors[tiles.tallest()];
   const int64_t strip = int64_t{strip_vectors} * g.lanes;
