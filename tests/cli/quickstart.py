@@ -34,7 +34,7 @@ def check_results(folder):
     for name in ("loss", "gradient", "graph"):
         xml.etree.ElementTree.parse(folder / f"out/{name}.svg")
     json.loads((folder / "out/graph.json").read_text())
-    assert (folder / "out/graph.txt").read_text().count("= lstm_cell(") == 12
+    assert (folder / "out/graph.txt").read_text().count("= lstm_step(") == 12
     assert (folder / "out/graph.dot").read_text().startswith("digraph")
 
 
