@@ -20,7 +20,7 @@ void write_graph_and_gradients(Model& model, const Corpus& corpus, const Options
   for (const char* extension : {"svg", "dot", "json", "txt"})
     us::write_graph(graph, fmt::format("{}/graph.{}", folder, extension));
 
-  us::ChartSeries arriving{.name = "hidden state and cell", .y = {}, .x = {}};
+  us::ChartSeries arriving{.name = "hidden state", .y = {}, .x = {}};
   for (const us::StepGradient& step : us::gradient_by_step(graph)) {
     arriving.x.push_back(static_cast<double>(step.step));
     arriving.y.push_back(step.norm);
