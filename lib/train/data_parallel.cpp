@@ -53,7 +53,7 @@ constexpr std::int64_t stretch = 2048;
 
 /// ((g0 + g1) + (g2 + g3)) + ...: neighbours are added into the first of them, then pairs of pairs.
 template <class T>
-const T* add_tree(std::vector<T*>& terms, std::int64_t n) {
+const T* add_tree(std::span<T*> terms, std::int64_t n) {
   const kernels::KernelTable<T>& kernel = kernels::kernel_table<T>();
   for (std::size_t stride = 1; stride < terms.size(); stride *= 2)
     for (std::size_t i = 0; i + stride < terms.size(); i += 2 * stride) {
@@ -72,12 +72,15 @@ void reduce(PoolCore& pool, std::vector<Summed<T>>& all) {
   for (std::size_t p = 0; p < all.size(); ++p)
     for (std::int64_t begin = 0, n = all[p].parameter->shape.size(); begin < n; begin += stretch)
       work.push_back({p, begin, std::min(begin + stretch, n)});
+  // Every stretch's terms, made here: a task must not throw.
+  const std::size_t shards = all.empty() ? 0 : all[0].shards.size();
+  std::vector<T*> all_terms(work.size() * shards);
   pool.for_each(static_cast<std::int64_t>(work.size()), [&](std::int64_t i) {
     const Stretch& at = work[static_cast<std::size_t>(i)];
     const Summed<T>& summed = all[at.parameter];
-    std::vector<T*> terms = summed.shards;
-    for (T*& term : terms)
-      if (term != nullptr) term += at.begin;
+    const std::span<T*> terms(all_terms.data() + static_cast<std::size_t>(i) * shards, shards);
+    for (std::size_t k = 0; k < shards; ++k)
+      terms[k] = summed.shards[k] == nullptr ? nullptr : summed.shards[k] + at.begin;
     T* const into = reinterpret_cast<T*>(summed.parameter->grad.data()) + at.begin;
     kernels::kernel_table<T>().copy_grad(at.end - at.begin, add_tree(terms, at.end - at.begin), into,
                                          !summed.parameter->grad_is_zero);
