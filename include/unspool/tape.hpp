@@ -155,6 +155,7 @@ struct TapeOptions {
   bool defer_products = true;               ///< queue parameter gradients and flush them as one product
   std::int64_t deferred_bytes = 8ll << 20;  ///< flush early above this many bytes of queued rows
   bool keep_gradient_norms = false;         ///< remember every node's gradient norm, for graphs and reports
+  bool step_ledger = false;                 ///< split parameters' gradients by step; see unspool/ledger.hpp
 };
 
 /// Counts since the last reset, and the tape's memory in bytes by kind. Parameters and their gradients are not the
@@ -180,6 +181,8 @@ struct Mark {
   std::uint32_t contexts = 0;
   std::uint32_t chunk = 0;
   std::uint64_t offset = 0;
+  std::uint64_t seed = 0;
+  std::uint64_t draws = 0;
 };
 
 /// Restores the tape's previous step or scope when it goes out of scope.
@@ -295,7 +298,8 @@ class Tape {
   /// Forgets every node in O(1) and keeps the memory. Handles become stale.
   void reset() { detail::reset(*core_); }
   Mark mark() const { return detail::mark(*core_); }
-  /// Forgets what was recorded since the mark. Throws stale_handle for a mark of an earlier recording, wrong_tape.
+  /// Forgets what was recorded since the mark, and goes back to its random numbers: the same ops recorded again draw
+  /// the same masks. Throws stale_handle for a mark of an earlier recording, wrong_tape.
   void rewind(const Mark& mark) { detail::rewind(*core_, mark); }
 
   TapeStats stats() const { return detail::stats(*core_); }

@@ -12,6 +12,7 @@
 #include "unspool/generate.hpp"
 #include "unspool/graph.hpp"
 #include "unspool/layers.hpp"
+#include "unspool/ledger.hpp"
 #include "unspool/masks.hpp"
 #include "unspool/ops.hpp"
 #include "unspool/optim.hpp"

@@ -4,6 +4,7 @@
 #include "dump/value_statistics.hpp"
 #include "tape/tape_core.hpp"
 #include "unspool/graph.hpp"
+#include "unspool/ledger.hpp"
 
 namespace unspool::detail {
 namespace {
@@ -49,7 +50,8 @@ class Capture {
     n.gradient_norm = gradient_norm(node, index);
     if (node.has(flag::parameter)) {
       n.parameter_index = static_cast<std::int32_t>(graph_.parameters.size());
-      graph_.parameters.push_back({node.parameter->name, index, node.has(flag::needs_grad), n.gradient_norm});
+      graph_.parameters.push_back(
+          {node.parameter->name, index, node.has(flag::needs_grad), n.gradient_norm, series(*node.parameter)});
     }
     graph_.nodes.push_back(n);
     add_memory(node, n, index);
@@ -93,6 +95,20 @@ class Capture {
     n.attr_count = static_cast<std::uint32_t>(node.attr_count());
     n.first_attr = graph_.attrs.size();
     if (n.attr_count > 0) graph_.attrs.insert(graph_.attrs.end(), node.attrs(), node.attrs() + n.attr_count);
+  }
+
+  // The shares of steps; what was recorded in none has no place in a series. Nothing where the ledger is out of date.
+  GraphSeries series(const ParameterCore& parameter) const {
+    GraphSeries s;
+    if (!tape_.ledger().is_complete() || tape_.parameters_changed()) return s;
+    for (const StepShare& share : step_shares(tape_, parameter)) {
+      if (share.step == StepShare::outside) continue;
+      s.steps.push_back(share.step);
+      s.norm.push_back(share.norm);
+      s.dot.push_back(share.dot);
+      s.running_norm.push_back(share.running_norm);
+    }
+    return s;
   }
 
   void add_costs(GraphNode& n, const Node& node, std::uint32_t index) {

@@ -19,7 +19,7 @@ void check_streamable(bool bidirectional) {
           "a bidirectional layer cannot run step by step: it needs the end");
 }
 
-StreamCore::StreamCore(TapeCore& tape) : tape_(&tape), draws_(tape.next_draw()) {}
+StreamCore::StreamCore(TapeCore& tape) : tape_(&tape), draws_(tape.draws()) {}
 
 void StreamCore::add_ids(const Handle& rows) {
   const std::uint32_t node = tape_->resolve(rows, op, {});
@@ -51,7 +51,7 @@ void StreamCore::close() {
   for (std::size_t k = 0; k < states_.size(); ++k)
     require(next_[k] != unset, ErrorCode::bad_argument, op,
             "every state must be told with next() what it becomes; state {} is not", k);
-  require(tape_->next_draw() == draws_ + 1, ErrorCode::unsupported, op,
+  require(tape_->draws() == draws_, ErrorCode::unsupported, op,
           "a step must not draw random numbers; turn dropout off with set_training(false) before making the stream");
   for (const std::uint32_t state : states_) {
     const std::span<std::byte> first = bytes(state);

@@ -88,6 +88,10 @@ void TapeCore::prepare_walk(std::uint32_t index) {
     log_.begin(nodes_.size());
     log_.visit(index);
   }
+  if (options_.step_ledger) {
+    forget_ledger();
+    ledger_.begin_visit(labels_.context(nodes_[index].context).step);
+  }
   if (walked_end_ < index + 1) walked_end_ = index + 1;
   unwritten_.clear();
   pool_.restart_peak();
@@ -101,11 +105,9 @@ void TapeCore::abandon_walk() noexcept {
   log_.end();
   deferred_.clear();
   heir_ = no_node;
-  for (const std::uint32_t node : held_nodes_) nodes_[node].flags &= static_cast<std::uint16_t>(~flag::held);
-  held_nodes_.clear();
   release_temporaries();
-  for (const Temporary& t : held_temporaries_) pool_.give_back(t.buffer, t.bytes);
-  held_temporaries_.clear();
+  forget_ledger();
+  release_held();
   for (const std::uint32_t leaf : unwritten_) {
     if (nodes_[leaf].has(flag::parameter))
       nodes_[leaf].parameter->grad_is_zero = true;

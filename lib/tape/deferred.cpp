@@ -68,9 +68,17 @@ void Deferred::flush(TapeCore& tape) {
       flush_queue<float>(tape, queues_[i]);
     else
       flush_queue<double>(tape, queues_[i]);
+    if (tape.options().step_ledger) keep_steps(tape, queues_[i]);
     ++flushes_;
   }
   clear();
+}
+
+void Deferred::keep_steps(TapeCore& tape, const Queue& queue) {
+  for (const Entry& entry : queue.entries) {
+    const std::int64_t step = tape.labels().context(tape.node(entry.node).context).step;
+    tape.ledger().keep({queue.target, queue.kind, step, queue.m, queue.n, entry});
+  }
 }
 
 void Deferred::clear() {

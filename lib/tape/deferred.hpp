@@ -19,6 +19,7 @@ class Deferred {
     const void* b = nullptr;
     const std::int64_t* ids = nullptr;
     std::int64_t rows = 0;
+    std::uint32_t node = 0;  // whose rule queued it
   };
   enum class Kind : std::uint8_t { product, columns, rows };
 
@@ -43,6 +44,7 @@ class Deferred {
     std::vector<Entry> entries;
   };
 
+  static void keep_steps(TapeCore& tape, const Queue& queue);
   template <class T>
   void flush_queue(TapeCore& tape, Queue& queue);
 

@@ -23,6 +23,7 @@ Touched TapeCore::touch(std::uint32_t index) {
 Touched TapeCore::touch_special(std::uint32_t index) {
   Node& node = nodes_[index];
   if (!node.has(flag::needs_grad)) return {nullptr, false};
+  if (node.has(flag::parameter) && ledger_.visiting()) return touch_ledger(index);
   if (node.has(flag::parameter) && !local_gradients_) {
     const bool first = node.parameter->grad_is_zero;
     if (first) unwritten_.push_back(index);
@@ -92,12 +93,12 @@ void TapeCore::copy_gradient(std::int64_t count, const void* from, void* to, boo
 }
 
 // Where all that a node's operand receives is the node's own gradient (a sum's terms), the buffer itself moves on when
-// the rule has returned: the operand is its heir. Nothing is copied then. A tape that keeps norms keeps its walk simple.
+// the rule has returned: the operand is its heir. Nothing is copied then. Not where someone looks at single gradients.
 void TapeCore::add_gradient(const Call& call, std::uint32_t index, const void* values) {
   constexpr std::uint16_t source_bars = flag::view | flag::in_place | flag::keep_grad | flag::held;
   constexpr std::uint16_t heir_bars = flag::view | flag::in_place | flag::parameter;
   Node& node = nodes_[index];
-  if (values == grads_[call.index] && heir_ == no_node && !options_.keep_gradient_norms && grads_[index] == nullptr &&
+  if (values == grads_[call.index] && heir_ == no_node && !observed() && grads_[index] == nullptr &&
       node.has(flag::needs_grad) && node.arity != 0 && !node.has(heir_bars) && !call.node->has(source_bars)) {
     node.flags |= flag::pending;
     heir_ = index;

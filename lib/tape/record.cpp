@@ -25,23 +25,30 @@ TapeCore& tape_of(std::span<const Handle> inputs, const char* op) {
   fail(ErrorCode::wrong_tape, op, "an operand must be recorded on a tape; all {} are parameters", inputs.size());
 }
 
-bool equal_extents(const Node& a, const Node& b) {
-  return a.extents == b.extents || (a.rank == b.rank && std::equal(a.extents, a.extents + a.rank, b.extents));
+// Not std::equal: its call of memcmp costs more than the few numbers.
+bool equal_extents(const Node& a, const std::int64_t* extents, int rank) {
+  if (a.rank != rank) return false;
+  for (int axis = 0; axis < rank; ++axis)
+    if (a.extents[axis] != extents[axis]) return false;
+  return true;
 }
 
 bool elementwise_on_equal_shapes(const Call& call) {
   if (!call.node->rule->elementwise) return false;
   const std::uint32_t* inputs = call.node->inputs();
   const Node& first = call.nodes[inputs[0]];
-  for (std::uint32_t i = 1; i < call.node->arity; ++i)
-    if (!equal_extents(first, call.nodes[inputs[i]])) return false;
+  for (std::uint32_t i = 1; i < call.node->arity; ++i) {
+    const Node& other = call.nodes[inputs[i]];
+    if (other.extents != first.extents && !equal_extents(first, other.extents, other.rank)) return false;
+  }
   return true;
 }
 
 }  // namespace
 
-[[gnu::cold]] std::uint32_t TapeCore::resolve_other(const Handle& handle, const char* op, Where where) {
-  if (ParameterCore* parameter = handle.parameter()) return parameter_leaf(*parameter, where);
+std::uint32_t TapeCore::resolve_other(const Handle& handle, const char* op, Where where) {
+  if (ParameterCore* parameter = handle.parameter()) [[likely]]
+    return parameter_leaf(*parameter, where);
   const std::string here = where_text(labels_.current(), where, node_count());
   if (handle.empty())
     throw Error(ErrorCode::stale_handle, op, "an operand was never recorded (a default-constructed Var)", here);
@@ -57,18 +64,11 @@ bool elementwise_on_equal_shapes(const Call& call) {
   nodes_.reserve(std::max<std::size_t>(64, 2 * nodes_.size()));
 }
 
-Node& TapeCore::append(const OpRule& rule, Where where) {
-  if (nodes_.size() == nodes_.capacity()) grow_nodes();
-  Node& node = nodes_.emplace_back();
-  node.rule = &rule;
-  node.where = where;
-  node.context = labels_.current();
-  node.generation = generation_;
-  return node;
-}
+// The steps of record(), which every small op pays for: calls between them would double its cost.
+#define UNSPOOL_STEP [[gnu::always_inline]] inline
 
 // Operands before the node: a parameter's first use records its leaf.
-Node& TapeCore::append_op(const OpRule& rule, std::span<const Handle> inputs, Where where) {
+UNSPOOL_STEP Node& TapeCore::append_op(const OpRule& rule, std::span<const Handle> inputs, Where where) {
   const std::uint32_t arity = static_cast<std::uint32_t>(inputs.size());
   std::uint32_t pair[2] = {};
   std::uint32_t* const into = arity <= 2 ? pair : static_cast<std::uint32_t*>(arena_.allocate(arity * 4));
@@ -95,7 +95,7 @@ const std::int64_t* TapeCore::store_extents(const Shape& shape) {
   return extents;
 }
 
-void TapeCore::set_attrs(Node& node, const Attrs& attrs) {
+UNSPOOL_STEP void TapeCore::set_attrs(Node& node, const Attrs& attrs) {
   const std::int64_t words = attrs.word_count(), listed = attrs.list().size();
   if (words + listed == 0) return;
   if (words == 1 && listed == 0) {
@@ -103,6 +103,11 @@ void TapeCore::set_attrs(Node& node, const Attrs& attrs) {
     node.attr = attrs.word_at(0);
     return;
   }
+  list_attrs(node, attrs);
+}
+
+void TapeCore::list_attrs(Node& node, const Attrs& attrs) {
+  const std::int64_t words = attrs.word_count(), listed = attrs.list().size();
   auto* all = static_cast<std::int64_t*>(arena_.allocate((words + listed + 1) * 8));
   *all++ = words + listed;
   for (int i = 0; i < words; ++i) all[i] = attrs.word_at(i);
@@ -111,14 +116,16 @@ void TapeCore::set_attrs(Node& node, const Attrs& attrs) {
   node.attr_list = all;
 }
 
-void TapeCore::set_shape(const Call& call, Node& node) {
+UNSPOOL_STEP void TapeCore::set_shape(const Call& call, Node& node) {
   const Node& first = nodes_[node.inputs()[0]];
   node.extents = first.extents;
   node.rank = first.rank;
-  if (elementwise_on_equal_shapes(call)) return;
+  if (!elementwise_on_equal_shapes(call)) infer_shape(call, node);
+}
+
+void TapeCore::infer_shape(const Call& call, Node& node) {
   const Shape shape = node.rule->infer(InferArgs(call));
-  if (shape.rank() == first.rank && std::equal(first.extents, first.extents + first.rank, shape.extents().begin()))
-    return;
+  if (equal_extents(node, shape.extents().data(), shape.rank())) return;  // those of operand 0
   node.extents = store_extents(shape);
   node.rank = static_cast<std::uint8_t>(shape.rank());
 }
@@ -135,16 +142,18 @@ Shape TapeCore::infer_unrecorded(const OpRule& rule, std::span<const std::uint32
   return rule.infer(InferArgs(Call{this, &node, nodes_.data(), nullptr, index}));
 }
 
-void TapeCore::set_memory(const Call& call, Node& node) {
+bool TapeCore::set_view(const Call& call, Node& node) {
+  const std::int64_t offset = node.rule->view(InferArgs(call));
+  if (offset < 0) return false;
+  node.flags |= flag::view | (observed() ? flag::own_grad : 0);
+  node.pair[1] = gradient_owner(node.pair[0]);
+  node.value = static_cast<std::byte*>(nodes_[node.pair[0]].value) + offset * bytes_each();
+  return true;
+}
+
+UNSPOOL_STEP void TapeCore::set_memory(const Call& call, Node& node) {
   const OpRule& rule = *node.rule;
-  const std::int64_t offset = rule.view == nullptr ? -1 : rule.view(InferArgs(call));
-  if (offset >= 0) {
-    node.flags |= flag::view | (options_.keep_gradient_norms ? flag::own_grad : 0);
-    node.pair[1] = gradient_owner(node.pair[0]);
-    node.value = static_cast<std::byte*>(nodes_[node.pair[0]].value) + offset * bytes_each();
-    return;
-  }
-  if (rule.place != nullptr) {
+  if (rule.place != nullptr) [[unlikely]] {
     node.flags |= flag::in_place;
     node.value = static_cast<std::byte*>(nodes_[node.inputs()[rule.info.in_place]].value) +
                  rule.place(InferArgs(call)) * bytes_each();
@@ -154,10 +163,10 @@ void TapeCore::set_memory(const Call& call, Node& node) {
     node.flags = static_cast<std::uint16_t>((node.flags & ~flag::needs_grad) | flag::severed);
   const std::int64_t bytes = node.size() * bytes_each();
   const std::int64_t saved = rule.saved == nullptr ? 0 : rule.saved(InferArgs(call), node.shape()) * bytes_each();
-  node.value = arena_.allocate(saved == 0 ? bytes : round_up(bytes, 64) + saved);
+  node.value = arena_.allocate(saved == 0 ? bytes : node.saved_offset(bytes_each()) + saved);
 }
 
-void TapeCore::compute(const Call& call) {
+UNSPOOL_STEP void TapeCore::compute(const Call& call) {
   call.node->rule->forward[static_cast<int>(type_)](call);
   if (!temporaries_.empty()) release_temporaries();
   if (watching()) [[unlikely]]
@@ -176,8 +185,10 @@ Handle TapeCore::record(const OpRule& rule, std::span<const Handle> inputs, cons
     if (rule.forward[static_cast<int>(type_)] == nullptr && rule.view == nullptr) [[unlikely]]
       fail_call(call, ErrorCode::unsupported, fmt::format("is not defined for {}", scalar_name(type_)));
     set_shape(call, node);
-    set_memory(call, node);
-    if (!node.has(flag::view)) compute(call);
+    if (rule.view == nullptr || !set_view(call, node)) {
+      set_memory(call, node);
+      compute(call);
+    }
     return {this, index, generation_};
   } catch (...) {
     undo(start);
@@ -204,6 +215,7 @@ void TapeCore::recompute(std::uint32_t from, std::uint32_t to) {
   release_temporaries();
   nodes_.resize(start.nodes);
   arena_.rewind(start.arena);
+  if (drawn_for_ == start.nodes) --draws_, drawn_for_ = no_node;
   if (leaves_.size() == start.leaves) return;
   leaves_.resize(start.leaves);
   packed_weights_.forget_from(start.leaves);

@@ -39,7 +39,7 @@ void add_product(const Call& call, std::uint32_t node, bool ta, bool tb, std::in
                  const void* a, std::int32_t a_owner, const void* b, std::int32_t b_owner) {
   if (ta && !tb && k > 0 && call.tape->node(node).size() == m * n && defers(call, node) &&
       call.tape->hold(a_owner, a) && call.tape->hold(b_owner, b)) {
-    call.tape->deferred().push(*call.tape, Deferred::Kind::product, node, m, n, {a, b, nullptr, k});
+    call.tape->deferred().push(*call.tape, Deferred::Kind::product, node, m, n, {a, b, nullptr, k, call.index});
     return;
   }
   if (call.tape->type() == ScalarType::float32)
@@ -52,14 +52,15 @@ bool queue_columns(const Call& call, std::uint32_t node, const void* rows, std::
                    std::int32_t owner) {
   if (row_count == 0 || !defers(call, node) || !call.tape->hold(owner, rows)) return false;
   call.tape->deferred().push(*call.tape, Deferred::Kind::columns, node, 0, columns,
-                             {nullptr, rows, nullptr, row_count});
+                             {nullptr, rows, nullptr, row_count, call.index});
   return true;
 }
 
 bool queue_rows(const Call& call, std::uint32_t node, const std::int64_t* ids, const void* rows, std::int64_t row_count,
                 std::int64_t columns, std::int32_t owner) {
   if (!defers(call, node) || !call.tape->hold(owner, rows)) return false;
-  call.tape->deferred().push(*call.tape, Deferred::Kind::rows, node, 0, columns, {nullptr, rows, ids, row_count});
+  call.tape->deferred().push(*call.tape, Deferred::Kind::rows, node, 0, columns,
+                             {nullptr, rows, ids, row_count, call.index});
   return true;
 }
 

@@ -81,6 +81,7 @@ void TapeCore::close() noexcept {
   give_up(grads_);
   give_up(norms_);
   log_.release();
+  ledger_.release();
   give_up(held_nodes_);
   give_up(temporaries_);
   give_up(held_temporaries_);
@@ -118,12 +119,14 @@ void TapeCore::reset() {
   visits_ = 0;
   deferred_.clear();
   deferred_.restart_counts();
+  ledger_.restart();
   first_nonfinite_.clear();
+  drawn_for_ = no_node;
 }
 
 Mark TapeCore::mark() const {
   const Arena::Position at = arena_.position();
-  return {this, node_count(), generation_, labels_.count(), at.chunk, at.offset};
+  return {this, node_count(), generation_, labels_.count(), at.chunk, at.offset, options_.seed, draws_};
 }
 
 void TapeCore::rewind(const Mark& mark) {
@@ -134,6 +137,7 @@ void TapeCore::rewind(const Mark& mark) {
                      (mark.nodes == 0 || nodes_[mark.nodes - 1].generation <= mark.generation);
   require(valid, ErrorCode::stale_handle, "rewind", "the mark must be of this recording; it has {} nodes, the tape {}",
           mark.nodes, node_count());
+  forget_ledger();
   for (std::uint32_t i = mark.nodes; i < grads_.size(); ++i)
     if (grads_[i] != nullptr && nodes_[i].has(flag::keep_grad)) give_back(i);
   if (grads_.size() > mark.nodes) grads_.resize(mark.nodes);
@@ -146,6 +150,10 @@ void TapeCore::rewind(const Mark& mark) {
   packed_weights_.forget_from(leaves_.size());
   index_leaves();
   if (walked_end_ > mark.nodes) walked_end_ = mark.nodes;
+  if (nonfinite_node_ >= mark.nodes) first_nonfinite_.clear();
+  options_.seed = mark.seed;
+  draws_ = mark.draws;
+  drawn_for_ = no_node;
   ++generation_;
 }
 

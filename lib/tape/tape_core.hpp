@@ -9,6 +9,7 @@
 #include "tape/labels.hpp"
 #include "tape/packed_weights.hpp"
 #include "tape/parameter_core.hpp"
+#include "tape/step_ledger.hpp"
 #include "tape/walk_log.hpp"
 #include "tensor/workspace.hpp"
 #include "unspool/extend.hpp"
@@ -87,14 +88,25 @@ class TapeCore {
   std::uint32_t walked_end() const { return walked_end_; }
   /// Nodes that the last backward() looked at.
   std::int64_t visits() const { return visits_; }
-  /// A number for each random op in recording order: with the seed it addresses the op's draws.
-  std::uint64_t next_draw() { return draws_++; }
+  /// A number for each random op in recording order: with the seed it addresses the op's draws. To be recorded next; if
+  /// that fails the number is free again.
+  std::uint64_t next_draw() {
+    drawn_for_ = node_count();
+    return draws_++;
+  }
+  /// Numbers given out so far.
+  std::uint64_t draws() const { return draws_; }
+  const StepLedger& ledger() const { return ledger_; }
+  StepLedger& ledger() { return ledger_; }
+  /// The parameter's leaf, or no_node. Throws parameter_changed, naming `op`, where any was written since it was read.
+  std::uint32_t unchanged_leaf(const ParameterCore& parameter, const char* op) const;
+  bool parameters_changed() const;
   Deferred& deferred() { return deferred_; }
   GradientPool& pool() { return pool_; }
 
- private:
   static constexpr std::uint32_t no_node = 0xffffffff;
 
+ private:
   struct Leaf {
     Shared<ParameterCore> parameter;
     std::uint32_t node = 0;
@@ -121,11 +133,22 @@ class TapeCore {
   [[noreturn]] void explain_failure(const OpRule& rule, Where where) const;
 
   std::uint32_t resolve_other(const Handle& handle, const char* op, Where where);
-  Node& append(const OpRule& rule, Where where);
+  Node& append(const OpRule& rule, Where where) {
+    if (nodes_.size() == nodes_.capacity()) grow_nodes();
+    Node& node = nodes_.emplace_back();
+    node.rule = &rule;
+    node.where = where;
+    node.context = labels_.current();
+    node.generation = generation_;
+    return node;
+  }
   void grow_nodes();
   Node& append_op(const OpRule& rule, std::span<const Handle> inputs, Where where);
   void set_attrs(Node& node, const Attrs& attrs);
+  void list_attrs(Node& node, const Attrs& attrs);
   void set_shape(const Call& call, Node& node);
+  void infer_shape(const Call& call, Node& node);
+  bool set_view(const Call& call, Node& node);
   void set_memory(const Call& call, Node& node);
   void compute(const Call& call);
   const std::int64_t* store_extents(const Shape& shape);
@@ -153,6 +176,13 @@ class TapeCore {
   }
   void release_temporaries() noexcept;
   void flush_deferred();
+  void release_held() noexcept;
+  void observe(std::uint32_t index);
+  Touched touch_ledger(std::uint32_t leaf);
+  void complete_ledger();
+  void forget_ledger() noexcept;
+  /// Someone looks at single gradients: each node then has a buffer of its own.
+  bool observed() const { return options_.keep_gradient_norms || options_.step_ledger; }
   void* take(std::uint32_t index);
   void give_back(std::uint32_t index) noexcept;
   bool watching() const {
@@ -188,12 +218,15 @@ class TapeCore {
   std::vector<std::uint8_t> reached_;        // scratch of check_walk
   GradientPool pool_;
   WalkLog log_;
+  StepLedger ledger_;
   Deferred deferred_;
   kernels::Workspace workspace_;
 
   bool local_gradients_ = false;
   std::uint64_t draws_ = 0;
+  std::uint32_t drawn_for_ = no_node;
   std::string first_nonfinite_;
+  std::uint32_t nonfinite_node_ = no_node;  // that it is about
   std::int64_t visits_ = 0;
 };
 

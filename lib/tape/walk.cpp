@@ -27,6 +27,7 @@ void TapeCore::walk(std::uint32_t from) {
     call.index = i;
     visit(call);
   }
+  if (options_.step_ledger) complete_ledger();
   flush_deferred();
 }
 
@@ -35,10 +36,8 @@ void TapeCore::visit(const Call& call) {
   Node& node = nodes_[index];
   node.flags = static_cast<std::uint16_t>((node.flags & ~flag::pending) | flag::walked);
   unwritten_.clear();
-  if (options_.keep_gradient_norms) [[unlikely]] {
-    log_.visit(index);
-    norms_[index] = norm_of(type_, grads_[index], node.size());
-  }
+  if (observed()) [[unlikely]]
+    observe(index);
   if (node.has(flag::view)) return visit_view(index);
   node.rule->backward[static_cast<int>(type_)](call);
   if (!temporaries_.empty()) release_temporaries();
@@ -65,8 +64,16 @@ void TapeCore::visit_view(std::uint32_t view) {
 }
 
 void TapeCore::flush_deferred() {
+  ledger_.end_visit();
   log_.flush();
   deferred_.flush(*this);
+  if (!options_.step_ledger) release_held();
+  release_temporaries();
+  if (watching()) [[unlikely]]
+    watch_leaves();
+}
+
+void TapeCore::release_held() noexcept {
   for (const std::uint32_t node : held_nodes_) {
     nodes_[node].flags &= static_cast<std::uint16_t>(~flag::held);
     // Rows of a buffer that steps still add to are queued too: that goes back when its own node has been visited.
@@ -76,9 +83,14 @@ void TapeCore::flush_deferred() {
   for (const Temporary& t : held_temporaries_) pool_.give_back(t.buffer, t.bytes);
   held_temporaries_.clear();
   log_.give_back_held();
-  release_temporaries();
-  if (watching()) [[unlikely]]
-    watch_leaves();
+}
+
+[[gnu::cold]] void TapeCore::observe(std::uint32_t index) {
+  if (options_.keep_gradient_norms) {
+    log_.visit(index);
+    norms_[index] = norm_of(type_, grads_[index], nodes_[index].size());
+  }
+  if (options_.step_ledger) ledger_.begin_visit(labels_.context(nodes_[index].context).step);
 }
 
 }  // namespace unspool::detail

@@ -51,6 +51,7 @@ void TapeCore::watch_leaves() {
 void TapeCore::report_nonfinite(const char* direction, std::uint32_t index) {
   const Node& node = nodes_[index];
   const std::string where = where_text(node.context, node.where, index);
+  if (first_nonfinite_.empty()) nonfinite_node_ = index;
   if (first_nonfinite_.empty())
     first_nonfinite_ = fmt::format("{} of {}: first NaN or infinity; {}", direction, node.rule->info.name, where);
   if (options_.watch == Watch::raise)

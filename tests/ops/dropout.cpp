@@ -129,3 +129,32 @@ TEST_CASE("many Philox blocks at once are the blocks one by one") {
       CHECK(lanes.word[w * us::detail::PhiloxLanes::lanes + i] == expected[static_cast<std::size_t>(w)]);
   }
 }
+
+TEST_CASE("what is recorded again after a rewind draws the same masks, also with another seed in between") {
+  us::Tape<double> tape({.seed = 5});
+  const us::Var x = tape.variable({200}, std::vector<double>(200, 1.0));
+  (void)dropout(x, 0.5);
+  const us::Mark mark = tape.mark();
+  const auto masks = [&] {
+    const us::Var a = dropout(x, 0.5), b = dropout(a, 0.3);
+    return std::vector<double>(b.values().begin(), b.values().end());
+  };
+  const std::vector<double> first = masks();
+  CHECK(masks() != first);
+  tape.seed(6);
+  tape.rewind(mark);
+  CHECK(masks() == first);
+}
+
+TEST_CASE("a dropout that cannot be recorded takes no mask from those that follow") {
+  us::Tape<double> tape({.seed = 5});
+  const us::Var x = tape.variable({100}, std::vector<double>(100, 1.0));
+  const us::Mark mark = tape.mark();
+  const us::Var gone = x * 2.0;
+  const us::Var wanted = dropout(x, 0.5);
+  const std::vector<double> mask(wanted.values().begin(), wanted.values().end());
+  tape.rewind(mark);
+  CHECK_THROWS_AS(dropout(gone, 0.5), us::Error);
+  const us::Var again = dropout(x, 0.5);
+  CHECK(std::vector<double>(again.values().begin(), again.values().end()) == mask);
+}

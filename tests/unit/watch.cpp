@@ -102,3 +102,15 @@ TEST_CASE("a watch that is off looks at nothing") {
   (void)log(x);
   CHECK(tape.first_nonfinite().find("forward of log") == 0);
 }
+
+TEST_CASE("a rewind past the first NaN forgets it, and the watch goes on") {
+  us::Tape<double> tape({.watch = us::Watch::record});
+  const us::Var x = tape.variable({1}, std::vector<double>{-1});
+  const us::Mark mark = tape.mark();
+  (void)log(x);
+  CHECK(tape.first_nonfinite().find("log") != std::string::npos);
+  tape.rewind(mark);
+  CHECK(tape.first_nonfinite() == "");
+  (void)sqrt(x);
+  CHECK(tape.first_nonfinite().find("sqrt") != std::string::npos);
+}
