@@ -31,6 +31,7 @@ class Linear {
   Var<T> operator()(const Var<T>& x, Where where = Where::current()) const;
   /// The same for every step of every row.
   Sequence<T> operator()(const Sequence<T>& xs, Where where = Where::current()) const {
+    const LabelGuard rows = xs.by_step();
     return xs.with((*this)(xs.packed(), where));
   }
 

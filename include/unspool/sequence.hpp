@@ -67,8 +67,12 @@ class Sequence {
   /// f over the values of all steps at once: f maps [N,...] to [N,...], row by row.
   template <class F>
   Sequence map(F&& f) const {
+    const LabelGuard rows = by_step();
     return with(f(packed()));
   }
+  /// Ops on packed() that are recorded while the guard lives count, in a ledger (unspool/ledger.hpp), for the steps that
+  /// their rows belong to. map() and the layers do this themselves.
+  [[nodiscard]] LabelGuard by_step() const { return detail::enter_packed(layout_); }
   /// Numbers that belong to the steps, padded [T,B] row-major, in packed order [N]. Throws shape_mismatch.
   std::vector<std::int64_t> pack(const Ids& padded) const;
 

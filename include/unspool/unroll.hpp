@@ -146,6 +146,11 @@ Var<T> cell_input(Cell& cell, const Var<T>& x, Where where) {
   else
     return cell.project(x);
 }
+template <class State, class Cell, Scalar T>
+Var<T> cell_input(Cell& cell, const Sequence<T>& xs, Where where) {
+  const LabelGuard rows = xs.by_step();
+  return cell_input<State>(cell, xs.packed(), where);
+}
 
 /// One step of the cell; `where` goes to cells that take it.
 template <class Cell, Scalar T, class State>
@@ -203,7 +208,7 @@ State run(Cell& cell, const Sequence<T>& xs, State initial, const RunPlan<T>& pl
     check_rows(v, batch, "the initial state");
     if (!sorted && !plan.rows_alike) v = index_select(v, 0, Ids(order), where);
   });
-  const Var<T> input = cell_input<State>(cell, xs.packed(), where);
+  const Var<T> input = cell_input<State>(cell, xs, where);
   check_rows(input, total, "the projected input");
 
   StepWalk walk(xs.lengths(), order, plan.reverse);
@@ -250,7 +255,7 @@ std::int64_t step_count(const Sequence<T>& xs) {
 template <class Cell, Scalar T, class State>
 Var<T> no_outputs(Cell& cell, const Sequence<T>& xs, State state, Where where) {
   for_each_var(state, [&](Var<T>& v) { v = slice(v, 0, 0, 0, where); });
-  const Var<T> x = cell_input<State>(cell, xs.packed(), where);
+  const Var<T> x = cell_input<State>(cell, xs, where);
   return accept<Cell, T>(cell_step(cell, x, state, where), state);
 }
 

@@ -37,7 +37,7 @@ Var<T> GRUCell<T>::step(const Var<T>& projected, const State& h, const Var<T>& r
 template <Scalar T>
 Var<T> GRUCell<T>::run(const Sequence<T>& xs, State& state, bool reverse, Where where) const {
   const detail::CellWeights<T>& w = this->weights_;
-  const Var<T> xg = this->project(xs.packed(), where);
+  const Var<T> xg = detail::projected(*this, xs, where);
   const Var<T> h0 = detail::sorted_rows(xs, state, where);
   const Handle hs = detail::step_buffer({xg, h0, *w.weight_hh, *w.bias_hh}, xs.total(), this->hidden_, where);
   const Handle ns = detail::step_buffer({xg, h0, *w.weight_hh}, xs.total(), this->hidden_, where);

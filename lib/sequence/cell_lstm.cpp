@@ -37,7 +37,7 @@ LSTMState<T> LSTMCell<T>::step(const Var<T>& projected, const State& state, Wher
 template <Scalar T>
 Var<T> LSTMCell<T>::run(const Sequence<T>& xs, State& state, bool reverse, Where where) const {
   const detail::CellWeights<T>& w = this->weights_;
-  const Var<T> xg = this->project(xs.packed(), where);
+  const Var<T> xg = detail::projected(*this, xs, where);
   const Var<T> h0 = detail::sorted_rows(xs, state.h, where), c0 = detail::sorted_rows(xs, state.c, where);
   const Handle hs = detail::step_buffer({xg, h0, c0, *w.weight_hh, *w.bias_hh}, xs.total(), this->hidden_, where);
   const Handle cs = detail::step_buffer({xg, h0, c0, *w.weight_hh, *w.bias_hh}, xs.total(), this->hidden_, where);

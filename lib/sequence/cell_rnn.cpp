@@ -28,7 +28,7 @@ Var<T> RNNCell<T>::step(const Var<T>& projected, const State& h, Where where) co
 template <Scalar T>
 Var<T> RNNCell<T>::run(const Sequence<T>& xs, State& state, bool reverse, Where where) const {
   const detail::CellWeights<T>& w = this->weights_;
-  const Var<T> xg = this->project(xs.packed(), where);
+  const Var<T> xg = detail::projected(*this, xs, where);
   const Var<T> h0 = detail::sorted_rows(xs, state, where);
   const Handle hs = detail::step_buffer({xg, h0, *w.weight_hh, *w.bias_hh}, xs.total(), this->hidden_, where);
   const Handle last = detail::record_steps(xs, reverse, hs, [&](const detail::StepRows& rows, const Handle& before) {

@@ -8,6 +8,13 @@
 
 namespace unspool::detail {
 
+/// The input of all steps, projected at once.
+template <class CellType, Scalar T>
+Var<T> projected(const CellType& cell, const Sequence<T>& xs, Where where) {
+  const LabelGuard rows = xs.by_step();
+  return cell.project(xs.packed(), where);
+}
+
 /// A part of the state in packed order, longest row first.
 template <Scalar T>
 Var<T> sorted_rows(const Sequence<T>& xs, const Var<T>& part, Where where) {

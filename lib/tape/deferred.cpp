@@ -76,8 +76,8 @@ void Deferred::flush(TapeCore& tape) {
 
 void Deferred::keep_steps(TapeCore& tape, const Queue& queue) {
   for (const Entry& entry : queue.entries) {
-    const std::int64_t step = tape.labels().context(tape.node(entry.node).context).step;
-    tape.ledger().keep({queue.target, queue.kind, step, queue.m, queue.n, entry});
+    const Labels::Context& at = tape.labels().context(tape.node(entry.node).context);
+    tape.ledger().keep({queue.target, queue.kind, at.step, queue.m, queue.n, at.layout, entry});
   }
 }
 

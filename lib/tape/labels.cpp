@@ -3,8 +3,7 @@
 namespace unspool::detail {
 
 void Labels::push(Context context) {
-  const Context& last = this->context(count() - 1);
-  if (last.scope != context.scope || last.step != context.step) later_.push_back(context);
+  if (this->context(count() - 1) != context) later_.push_back(context);
   current_ = count() - 1;
 }
 
@@ -26,7 +25,7 @@ void Labels::enter_scope(std::string_view name) {
     paths_.push_back(scratch_);
     found = index_.emplace(scratch_, static_cast<std::uint32_t>(paths_.size())).first;
   }
-  push({found->second, here.step});
+  push({found->second, here.layout, here.step});
 }
 
 }  // namespace unspool::detail

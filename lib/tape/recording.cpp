@@ -40,6 +40,16 @@ void check_parts(std::int64_t parts, std::int64_t wanted) {
           "every state must have as many Vars as the initial state, {}; one has {}", wanted, parts);
 }
 
+LabelGuard enter_packed(const Handle& layout) try {
+  TapeCore& tape = tape_of(layout, "Sequence");
+  const std::uint32_t node = tape.resolve(layout, "Sequence", {});
+  const std::uint32_t previous = tape.labels().current();
+  tape.labels().enter_layout(node);
+  return {&tape, previous, tape.recording()};
+} catch (const std::bad_alloc&) {
+  fail(ErrorCode::out_of_memory, "Sequence", "memory for a label could not be had");
+}
+
 ScratchBytes::ScratchBytes(TapeCore& tape, std::int64_t count, std::int64_t bytes_each) try
     : tape_(&tape), bytes_(0), recording_(tape.recording()), data_(nullptr) {
   if (count > std::numeric_limits<std::int64_t>::max() / bytes_each) throw std::bad_alloc();

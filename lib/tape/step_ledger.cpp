@@ -11,17 +11,30 @@
 namespace unspool::detail {
 namespace {
 
+// Calls f(t, rows of step t) for the packed rows that the layout, an op's T, lengths and order, describes.
+template <class F>
+void for_each_packed_step(std::span<const std::int64_t> layout, F f) {
+  const std::span<const std::int64_t> lengths = layout.subspan(1, layout.size() / 2);
+  const std::span<const std::int64_t> order = layout.last(layout.size() / 2);
+  std::size_t alive = order.size();
+  for (std::int64_t t = 0;; ++t) {
+    while (alive > 0 && lengths[static_cast<std::size_t>(order[alive - 1])] <= t) --alive;
+    if (alive == 0) return;
+    f(t, static_cast<std::int64_t>(alive));
+  }
+}
+
 // The shares of one parameter, by step.
 template <class T>
 class Shares {
  public:
-  Shares(const StepLedger& ledger, std::uint32_t leaf, std::int64_t size) : size_(size) {
-    for (const StepLedger::Queued& q : ledger.queued())
-      if (q.target == leaf) queued_.push_back(&q);
-    for (const StepLedger::Direct& d : ledger.direct())
+  Shares(const TapeCore& tape, std::uint32_t leaf, std::int64_t size) : size_(size) {
+    for (const StepLedger::Queued& q : tape.ledger().queued())
+      if (q.target == leaf) add_queued(tape, q);
+    for (const StepLedger::Direct& d : tape.ledger().direct())
       if (d.target == leaf) direct_.push_back(&d);
     std::ranges::stable_sort(queued_, {}, &StepLedger::Queued::step);
-    for (const auto* q : queued_) steps_.push_back(q->step);
+    for (const auto& q : queued_) steps_.push_back(q.step);
     for (const auto* d : direct_) steps_.push_back(d->step);
     std::ranges::sort(steps_);
     steps_.erase(std::unique(steps_.begin(), steps_.end()), steps_.end());
@@ -31,8 +44,8 @@ class Shares {
 
   void share(std::int64_t step, T* out) {
     std::fill_n(out, size_, T{0});
-    for (const StepLedger::Queued* q : std::ranges::equal_range(queued_, step, {}, &StepLedger::Queued::step))
-      add(*q, out);
+    for (const StepLedger::Queued& q : std::ranges::equal_range(queued_, step, {}, &StepLedger::Queued::step))
+      add(q, out);
     for (const StepLedger::Direct* d : direct_)
       if (d->step == step) kernels::kernel_table<T>().copy_grad(size_, static_cast<const T*>(d->sum), out, true);
   }
@@ -58,6 +71,27 @@ class Shares {
   }
 
  private:
+  // Of packed rows, each step's on its own.
+  void add_queued(const TapeCore& tape, const StepLedger::Queued& q) {
+    std::span<const std::int64_t> layout;
+    if (q.layout != Labels::no_layout) {
+      const Node& node = tape.node(q.layout);
+      layout = {node.attrs(), static_cast<std::size_t>(node.attr_count())};
+    }
+    std::int64_t total = 0;
+    if (!layout.empty()) for_each_packed_step(layout, [&](std::int64_t, std::int64_t rows) { total += rows; });
+    if (layout.empty() || total != q.entry.rows) return queued_.push_back(q);
+    StepLedger::Queued part = q;
+    for_each_packed_step(layout, [&](std::int64_t t, std::int64_t rows) {
+      part.step = t;
+      part.entry.rows = rows;
+      queued_.push_back(part);
+      if (part.entry.a != nullptr) part.entry.a = static_cast<const T*>(part.entry.a) + rows * q.m;
+      part.entry.b = static_cast<const T*>(part.entry.b) + rows * q.n;
+      if (part.entry.ids != nullptr) part.entry.ids += rows;
+    });
+  }
+
   void add(const StepLedger::Queued& q, T* out) {
     const T* b = static_cast<const T*>(q.entry.b);
     if (q.kind == Deferred::Kind::product)
@@ -71,7 +105,7 @@ class Shares {
   }
 
   std::int64_t size_;
-  std::vector<const StepLedger::Queued*> queued_;  // ordered by step
+  std::vector<StepLedger::Queued> queued_;  // ordered by step
   std::vector<const StepLedger::Direct*> direct_;
   std::vector<std::int64_t> steps_;
   kernels::Workspace workspace_;
@@ -86,9 +120,9 @@ void with_shares(const TapeCore& tape, const ParameterCore& parameter, Read read
   const std::uint32_t leaf = tape.unchanged_leaf(parameter, "step_shares");
   if (leaf == TapeCore::no_node) return;
   if (tape.type() == ScalarType::float32)
-    read(Shares<float>(tape.ledger(), leaf, parameter.shape.size()));
+    read(Shares<float>(tape, leaf, parameter.shape.size()));
   else
-    read(Shares<double>(tape.ledger(), leaf, parameter.shape.size()));
+    read(Shares<double>(tape, leaf, parameter.shape.size()));
 } catch (const std::bad_alloc&) {
   fail(ErrorCode::out_of_memory, "step_shares", "memory for the shares of {} could not be had", parameter.name);
 }

@@ -17,6 +17,7 @@ class StepLedger {
     std::uint32_t target;
     Deferred::Kind kind;
     std::int64_t step, m, n;
+    std::uint32_t layout;  // of packed rows, or Labels::no_layout
     Deferred::Entry entry;
   };
   /// A step's direct contributions to leaf `target`.

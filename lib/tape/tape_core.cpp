@@ -41,7 +41,7 @@ std::string_view file_name(const char* path) {
 
 TapeCore* make_tape(ScalarType type, const TapeOptions& asked) try {
   TapeOptions options = asked;
-  if (graph_request() != nullptr) options.keep_gradient_norms = true;
+  if (graph_request() != nullptr) options.keep_gradient_norms = options.step_ledger = true;
   CoreStore& store = core_store();
   TapeCore* core = nullptr;
   {

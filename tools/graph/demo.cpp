@@ -74,7 +74,7 @@ class Demo {
   const DemoOptions& o_;
   us::ParameterSet<Real> params_;
   us::Random random_;
-  us::Tape<Real> tape_{us::TapeOptions{.keep_gradient_norms = true}};
+  us::Tape<Real> tape_{us::TapeOptions{.keep_gradient_norms = true, .step_ledger = true}};
 };
 
 }  // namespace
