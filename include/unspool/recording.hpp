@@ -20,9 +20,9 @@ UNSPOOL_API void check_state(const Handle& x, std::int64_t rows, std::int64_t wi
 /// Throws shape_mismatch unless a state has as many Vars as the one before it.
 UNSPOOL_API void check_parts(std::int64_t parts, std::int64_t wanted);
 
-/// Ops recorded while the guard lives work on packed rows: the ledger gives each row of a parameter's product to its step.
-/// `layout` is the op that packed them. Throws out_of_memory.
-[[nodiscard]] UNSPOOL_API LabelGuard enter_packed(const Handle& layout);
+/// Ops recorded while the guard lives work on packed rows [first, first + count): the ledger gives each row of a
+/// parameter's product to its step. `layout` is the op that packed the rows. Throws out_of_memory.
+[[nodiscard]] UNSPOOL_API LabelGuard enter_packed(const Handle& layout, std::int64_t first, std::int64_t count);
 
 /// Memory of the tape's pool that goes back to it at the end of the scope. Throws out_of_memory.
 class UNSPOOL_API ScratchBytes {

@@ -72,7 +72,11 @@ class Sequence {
   }
   /// Ops on packed() that are recorded while the guard lives count, in a ledger (unspool/ledger.hpp), for the steps that
   /// their rows belong to. map() and the layers do this themselves.
-  [[nodiscard]] LabelGuard by_step() const { return detail::enter_packed(layout_); }
+  [[nodiscard]] LabelGuard by_step() const { return by_step(0, total()); }
+  /// The same for ops on rows [first, first + count) of packed().
+  [[nodiscard]] LabelGuard by_step(std::int64_t first, std::int64_t count) const {
+    return detail::enter_packed(layout_, first, count);
+  }
   /// Numbers that belong to the steps, padded [T,B] row-major, in packed order [N]. Throws shape_mismatch.
   std::vector<std::int64_t> pack(const Ids& padded) const;
 

@@ -16,7 +16,7 @@ struct GruStep {
   static void forward(const ForwardArgs<T>& a) {
     const StepRows s = step_rows(a);
     const std::int64_t H = a.y().extent(1);
-    T* const gates = buffer(a, 0) + s.first * 3 * H;
+    T* const gates = buffer(a, 0) + s.projected * 3 * H;
     T* const hn = buffer(a, ns_operand) + s.first * H;
     T* const hg = a.temporary(s.rows * 3 * H);
     const T* const b_hh = a.x(bias).data;
@@ -35,7 +35,7 @@ struct GruStep {
     const std::int64_t H = a.y().extent(1);
     const StepGradient<T> dxg(a, s, 3 * H);
     T* const dhg = a.temporary(s.rows * 3 * H);
-    const T* const gates = a.x(0).data + s.first * 3 * H;
+    const T* const gates = a.x(0).data + s.projected * 3 * H;
     const T* const hn = a.x(ns_operand).data + s.first * H;
     T* const dh0 = s.carried < s.rows ? a.dx(h0_operand).accumulator().data : nullptr;
     bool first = false;

@@ -16,7 +16,7 @@ struct LstmStep {
   static void forward(const ForwardArgs<T>& a) {
     const StepRows s = step_rows(a);
     const std::int64_t H = a.y().extent(1);
-    T* const gates = buffer(a, 0) + s.first * 4 * H;
+    T* const gates = buffer(a, 0) + s.projected * 4 * H;
     T* const hs = buffer(a, hs_operand);
     T* const cs = buffer(a, cs_operand);
     const T* const c0 = a.x(c0_operand).data;
@@ -35,7 +35,7 @@ struct LstmStep {
     const StepRows s = step_rows(a);
     const std::int64_t H = a.y().extent(1);
     const StepGradient<T> d(a, s, 4 * H);
-    const T* const gates = a.x(0).data + s.first * 4 * H;
+    const T* const gates = a.x(0).data + s.projected * 4 * H;
     const T* const cs = a.x(cs_operand).data;
     T* const dcs = a.dx(cs_operand).accumulator().data;
     T* const dc0 = s.carried < s.rows ? a.dx(c0_operand).accumulator().data : nullptr;

@@ -6,6 +6,7 @@ namespace unspool::detail {
 namespace {
 
 constexpr int hs_operand = 1, last_operand = 2, h0_operand = 3, weight = 4, bias = 5;
+constexpr int relu_word = 5;
 
 struct RnnStep {
   static Shape infer(const InferArgs& a) { return {a.integer(1), a.shape(hs_operand)[1]}; }
@@ -16,7 +17,7 @@ struct RnnStep {
   static void forward(const ForwardArgs<T>& a) {
     const StepRows s = step_rows(a);
     const std::int64_t H = a.y().extent(1);
-    T* const sums = buffer(a, 0) + s.first * H;
+    T* const sums = buffer(a, 0) + s.projected * H;
     const T* const w_hh = a.x(weight).data;
     const kernels::KernelTable<T>& kernel = kernels::kernel_table<T>();
     kernel.add_rows(s.rows, H, sums, a.x(bias).data, sums);
@@ -24,7 +25,7 @@ struct RnnStep {
                      [&](std::int64_t row, std::int64_t count, const T* h) {
                        multiply<T>(a.call(), weight, false, true, count, H, H, h, w_hh, true, sums + row * H);
                      });
-    (a.flag(4) ? kernel.relu : kernel.tanh)(s.rows * H, sums, a.y().data);
+    (a.flag(relu_word) ? kernel.relu : kernel.tanh)(s.rows * H, sums, a.y().data);
   }
 
   template <class T>
@@ -33,7 +34,7 @@ struct RnnStep {
     const std::int64_t H = a.y().extent(1);
     const StepGradient<T> d(a, s, H);
     const kernels::KernelTable<T>& kernel = kernels::kernel_table<T>();
-    (a.flag(4) ? kernel.relu_grad : kernel.tanh_grad)(s.rows * H, a.dy().data, a.y().data, d.data, false);
+    (a.flag(relu_word) ? kernel.relu_grad : kernel.tanh_grad)(s.rows * H, a.dy().data, a.y().data, d.data, false);
     T* const dh0 = s.carried < s.rows ? a.dx(h0_operand).accumulator().data : nullptr;
     bool first = false;
     T* const carried_dh = s.carried > 0 ? a.dx(last_operand).touch(first) : nullptr;
@@ -46,8 +47,12 @@ struct RnnStep {
   }
 };
 
-constexpr OpRule rnn_step_rule = make_rule<RnnStep>(
-    {.name = "rnn_step", .arity = 6, .reads = Reads::both, .attrs = StepRows::names, .in_place = hs_operand});
+constexpr OpRule rnn_step_rule =
+    make_rule<RnnStep>({.name = "rnn_step",
+                        .arity = 6,
+                        .reads = Reads::both,
+                        .attrs = "first:int, rows:int, before:int, carried:int, projected:int, relu:bool",
+                        .in_place = hs_operand});
 
 }  // namespace
 

@@ -1,14 +1,15 @@
-// Steps of a whole sequence. All steps of a layer share buffers over the N rows of all steps: xg [N,G*H], the projected
-// inputs, which a step overwrites with what backward needs; hs [N,H], whose rows the steps fill; and others a cell needs.
-// A step's value lies in hs, and its gradient in that of hs, so that nothing is sliced, stacked or copied: an LSTM step
-// keeps 6BH values, its gates, c and h, and costs one node.
+// Steps of a whole sequence. All steps of a layer share buffers over the N rows of all steps: hs [N,H], whose rows the
+// steps fill, and others a cell needs. The steps of a stretch share xg [M,G*H], their projected inputs, which a step
+// overwrites with what backward needs. A step's value lies in hs, and its gradient in that of hs, so that nothing is
+// sliced, stacked or copied: an LSTM step keeps 6BH values, its gates, c and h, and costs one node.
 //
 // The nodes of one layer:
 //   hs = step_buffer(...)                     its gradient is what later layers add, and what each step hands back
+//   xg = linear(x, w_ih, b_ih)                of the first stretch of steps
 //   h1 = lstm_step(xg, hs, ..., hs, h0, ...)  rows of the first step
 //   h2 = lstm_step(xg, hs, ..., h1, h0, ...)  the walk goes from step to step along this operand
 //   ys = steps_done(hs, h2)                   all rows, for readers; from here the walk reaches the last step
-// The steps must cover every row of xg, once, and nothing else may read xg.
+// The steps must cover every row of each xg, once, and nothing else may read it.
 #pragma once
 
 #include "ops/op.hpp"
@@ -16,16 +17,19 @@
 
 namespace unspool::detail {
 
-/// Rows [first, first + rows) of the buffers. The first `carried` go on from rows [before, before + carried) of the step
-/// before, the others begin from the same rows of the initial state.
+/// Rows [first, first + rows) of the buffers, which are rows [projected, projected + rows) of xg. The first `carried` go
+/// on from rows [before, before + carried) of the step before, the others begin from the same rows of the initial state.
 struct StepRows {
-  std::int64_t first = 0, rows = 0, before = 0, carried = 0;
+  std::int64_t first = 0, rows = 0, before = 0, carried = 0, projected = 0;
 
-  Attrs attrs(std::int64_t flag = 0) const { return Attrs(first, rows, before, carried, flag); }
-  static constexpr const char* names = "first:int, rows:int, before:int, carried:int, relu:bool";
+  Attrs attrs() const { return Attrs(first, rows, before, carried, projected); }
+  Attrs attrs(bool relu) const { return Attrs(first, rows, before, carried, projected, relu); }
+  static constexpr const char* names = "first:int, rows:int, before:int, carried:int, projected:int";
 };
 
-inline StepRows step_rows(const ArgsBase& a) { return {a.integer(0), a.integer(1), a.integer(2), a.integer(3)}; }
+inline StepRows step_rows(const ArgsBase& a) {
+  return {a.integer(0), a.integer(1), a.integer(2), a.integer(3), a.integer(4)};
+}
 
 /// Calls f(row, count, h) for the rows that carry on and for those that begin; h are their last hidden states, H wide,
 /// from the buffer hs and from the initial state h0.
@@ -54,7 +58,7 @@ struct StepGradient {
     bool first = false;  // whether or not: every row is assigned by its own step
     data = a.dx(0).touch(first);
     owner = data == nullptr ? owner_temporary : static_cast<std::int32_t>(a.input(0));
-    data = data == nullptr ? a.temporary(s.rows * width) : data + s.first * width;
+    data = data == nullptr ? a.temporary(s.rows * width) : data + s.projected * width;
   }
   T* data;
   std::int32_t owner;
@@ -85,13 +89,13 @@ Handle step_buffer(std::initializer_list<Handle> operands, std::int64_t rows, st
 /// All of a buffer's rows once `last` and the steps before it have filled them.
 Handle steps_done(const Handle& buffer, const Handle& last, Where where);
 
-/// xg [N,4H] (x W_ih^T + b_ih, blocks i, f, g, o), hs and cs [N,H], h0 and c0 [B,H], w_hh [4H,H], b_hh [4H].
+/// xg [M,4H] (x W_ih^T + b_ih, blocks i, f, g, o), hs and cs [N,H], h0 and c0 [B,H], w_hh [4H,H], b_hh [4H].
 Handle lstm_step(const Handle& xg, const Handle& hs, const Handle& cs, const Handle& last, const Handle& h0,
                  const Handle& c0, const Handle& w_hh, const Handle& b_hh, const StepRows& rows, Where where);
-/// xg [N,3H] (x W_ih^T + b_ih, blocks r, z, n), hs and ns [N,H], h0 [B,H], w_hh [3H,H], b_hh [3H].
+/// xg [M,3H] (x W_ih^T + b_ih, blocks r, z, n), hs and ns [N,H], h0 [B,H], w_hh [3H,H], b_hh [3H].
 Handle gru_step(const Handle& xg, const Handle& hs, const Handle& ns, const Handle& last, const Handle& h0,
                 const Handle& w_hh, const Handle& b_hh, const StepRows& rows, Where where);
-/// xg [N,H] (x W_ih^T + b_ih), hs [N,H], h0 [B,H], w_hh [H,H], b_hh [H].
+/// xg [M,H] (x W_ih^T + b_ih), hs [N,H], h0 [B,H], w_hh [H,H], b_hh [H].
 Handle rnn_step(const Handle& xg, const Handle& hs, const Handle& last, const Handle& h0, const Handle& w_hh,
                 const Handle& b_hh, const StepRows& rows, bool relu, Where where);
 

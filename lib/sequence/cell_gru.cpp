@@ -37,13 +37,17 @@ Var<T> GRUCell<T>::step(const Var<T>& projected, const State& h, const Var<T>& r
 template <Scalar T>
 Var<T> GRUCell<T>::run(const Sequence<T>& xs, State& state, bool reverse, Where where) const {
   const detail::CellWeights<T>& w = this->weights_;
-  const Var<T> xg = detail::projected(*this, xs, where);
   const Var<T> h0 = detail::sorted_rows(xs, state, where);
-  const Handle hs = detail::step_buffer({xg, h0, *w.weight_hh, *w.bias_hh}, xs.total(), this->hidden_, where);
-  const Handle ns = detail::step_buffer({xg, h0, *w.weight_hh}, xs.total(), this->hidden_, where);
-  const Handle last = detail::record_steps(xs, reverse, hs, [&](const detail::StepRows& rows, const Handle& before) {
-    return detail::gru_step(xg, hs, ns, before, h0, *w.weight_hh, *w.bias_hh, rows, where);
-  });
+  const auto rows_buffer = [&] {
+    return detail::step_buffer({xs.packed(), *w.weight_ih, *w.bias_ih, h0, *w.weight_hh, *w.bias_hh}, xs.total(),
+                               this->hidden_, where);
+  };
+  const Handle hs = rows_buffer(), ns = rows_buffer();
+  const Handle last = detail::record_steps(
+      xs, reverse, hs, where, [&](const Var<T>& x) { return this->project(x, where); },
+      [&](const Var<T>& xg, const detail::StepRows& rows, const Handle& before) {
+        return detail::gru_step(xg, hs, ns, before, h0, *w.weight_hh, *w.bias_hh, rows, where);
+      });
   const Var<T> ys(detail::steps_done(hs, last, where));
   state = detail::final_rows(xs, reverse, ys, h0, where);
   return ys;

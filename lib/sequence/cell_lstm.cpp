@@ -37,13 +37,17 @@ LSTMState<T> LSTMCell<T>::step(const Var<T>& projected, const State& state, Wher
 template <Scalar T>
 Var<T> LSTMCell<T>::run(const Sequence<T>& xs, State& state, bool reverse, Where where) const {
   const detail::CellWeights<T>& w = this->weights_;
-  const Var<T> xg = detail::projected(*this, xs, where);
   const Var<T> h0 = detail::sorted_rows(xs, state.h, where), c0 = detail::sorted_rows(xs, state.c, where);
-  const Handle hs = detail::step_buffer({xg, h0, c0, *w.weight_hh, *w.bias_hh}, xs.total(), this->hidden_, where);
-  const Handle cs = detail::step_buffer({xg, h0, c0, *w.weight_hh, *w.bias_hh}, xs.total(), this->hidden_, where);
-  const Handle last = detail::record_steps(xs, reverse, hs, [&](const detail::StepRows& rows, const Handle& before) {
-    return detail::lstm_step(xg, hs, cs, before, h0, c0, *w.weight_hh, *w.bias_hh, rows, where);
-  });
+  const auto rows_buffer = [&] {
+    return detail::step_buffer({xs.packed(), *w.weight_ih, *w.bias_ih, h0, c0, *w.weight_hh, *w.bias_hh}, xs.total(),
+                               this->hidden_, where);
+  };
+  const Handle hs = rows_buffer(), cs = rows_buffer();
+  const Handle last = detail::record_steps(
+      xs, reverse, hs, where, [&](const Var<T>& x) { return this->project(x, where); },
+      [&](const Var<T>& xg, const detail::StepRows& rows, const Handle& before) {
+        return detail::lstm_step(xg, hs, cs, before, h0, c0, *w.weight_hh, *w.bias_hh, rows, where);
+      });
   const Var<T> ys(detail::steps_done(hs, last, where));
   const Var<T> all_cs(detail::steps_done(cs, last, where));
   state = {detail::final_rows(xs, reverse, ys, h0, where), detail::final_rows(xs, reverse, all_cs, c0, where)};

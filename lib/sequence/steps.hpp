@@ -2,18 +2,12 @@
 #pragma once
 
 #include <algorithm>
+#include <utility>
 
 #include "ops/step.hpp"
 #include "unspool/unroll.hpp"
 
 namespace unspool::detail {
-
-/// The input of all steps, projected at once.
-template <class CellType, Scalar T>
-Var<T> projected(const CellType& cell, const Sequence<T>& xs, Where where) {
-  const LabelGuard rows = xs.by_step();
-  return cell.project(xs.packed(), where);
-}
 
 /// A part of the state in packed order, longest row first.
 template <Scalar T>
@@ -22,17 +16,54 @@ Var<T> sorted_rows(const Sequence<T>& xs, const Var<T>& part, Where where) {
   return is_identity(xs.sorted_indices()) ? part : index_select(part, 0, Ids(xs.sorted_indices()), where);
 }
 
-/// Records record(rows, last) for every step and returns the last. `hs` stands for what comes before the first.
-template <Scalar T, class Record>
-Handle record_steps(const Sequence<T>& xs, bool reverse, const Handle& hs, Record record) {
+/// The steps whose inputs are projected together, in the order in which they are walked: as many as make one product
+/// large, and so few that its rows are still in the cache when the steps come for them, forward and back. Counted from
+/// the last step, as the walk back counts the rows of the weights' gradients.
+template <Scalar T>
+class Stretches {
+ public:
+  Stretches(TapeCore& tape, const Sequence<T>& xs, bool reverse) : rows_(tape, xs.steps() + 1) {
+    StepWalk walk(xs.lengths(), xs.sorted_indices(), reverse);
+    std::int64_t steps = 0;
+    while (walk.next()) rows_[steps++] = walk.rows();
+    std::int64_t sum = 0;
+    for (std::int64_t k = steps; k-- > 0;) {
+      const std::int64_t rows = std::exchange(rows_[k], 0);
+      if (sum > 0 && sum + rows > most_rows) rows_[k + 1] = std::exchange(sum, 0);
+      sum += rows;
+    }
+    rows_[0] = sum;
+  }
+  /// The rows of the stretch that begins with walked step k; 0 where none does.
+  std::int64_t begins(std::int64_t k) const { return rows_[k]; }
+
+ private:
+  static constexpr std::int64_t most_rows = 256;
+  Scratch<std::int64_t> rows_;
+};
+
+/// Records record(xg, rows, last) for every step and returns the last; xg is project() of a stretch's rows. `hs` stands
+/// for what comes before the first.
+template <Scalar T, class Project, class Record>
+Handle record_steps(const Sequence<T>& xs, bool reverse, const Handle& hs, Where where, Project project,
+                    Record record) {
   TapeCore& tape = *xs.packed().tape();
   StepWalk walk(xs.lengths(), xs.sorted_indices(), reverse);
+  const Stretches<T> stretches(tape, xs, reverse);
   Handle last = hs;
+  Var<T> xg;
+  std::int64_t begin = 0;
   StepRows before;
-  while (walk.next()) {
+  for (std::int64_t k = 0; walk.next(); ++k) {
+    if (const std::int64_t rows = stretches.begins(k)) {
+      begin = reverse ? walk.first() + walk.rows() - rows : walk.first();
+      const LabelGuard by_step = xs.by_step(begin, rows);
+      xg = project(rows_of(xs.packed(), begin, begin + rows, xs.total(), where));
+    }
     const LabelGuard step = enter_step(tape, walk.step());
-    const StepRows rows{walk.first(), walk.rows(), before.first, std::min(before.rows, walk.rows())};
-    last = record(rows, last);
+    const StepRows rows{walk.first(), walk.rows(), before.first, std::min(before.rows, walk.rows()),
+                        walk.first() - begin};
+    last = record(xg, rows, last);
     before = rows;
   }
   return last;

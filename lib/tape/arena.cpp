@@ -13,15 +13,16 @@ constexpr std::int64_t largest_growth_bytes = 16 << 20;  // beyond this a chunk 
 [[gnu::cold]] void* Arena::allocate_in_next(std::int64_t bytes) {
   const std::uint32_t next = chunks_.empty() ? 0 : at_ + 1;
   // After a rewind the following chunks are free; one that is too small is replaced, since nothing lives in it.
-  if (next >= chunks_.size() || chunks_[next].bytes() < bytes) {
+  if (next >= chunks_.size() || chunks_[next].memory.bytes() < bytes) {
     const std::int64_t doubled =
-        chunks_.empty() ? first_chunk_bytes : std::min(2 * chunks_.back().bytes(), largest_growth_bytes);
+        chunks_.empty() ? first_chunk_bytes : std::min(2 * chunks_.back().memory.bytes(), largest_growth_bytes);
     AlignedBuffer chunk(std::max(round_up(bytes, cache_line), std::max(doubled, first_chunk_bytes)));
     if (next < chunks_.size())
-      chunks_[next] = std::move(chunk);
+      chunks_[next].memory = std::move(chunk);
     else
-      chunks_.push_back(std::move(chunk));
+      chunks_.push_back({std::move(chunk)});
   }
+  if (next > 0) chunks_[at_].used = next_;
   rewind({next, static_cast<std::uint64_t>(bytes)});
   return chunk_;
 }
@@ -29,7 +30,7 @@ constexpr std::int64_t largest_growth_bytes = 16 << 20;  // beyond this a chunk 
 std::int64_t Arena::used_bytes() const noexcept {
   if (chunks_.empty()) return 0;
   std::int64_t total = next_;
-  for (std::uint32_t i = 0; i < at_; ++i) total += chunks_[i].bytes();
+  for (std::uint32_t i = 0; i < at_; ++i) total += chunks_[i].used;
   return total;
 }
 
@@ -37,17 +38,17 @@ std::int64_t Arena::used_bytes_at(const void* end) const noexcept {
   const auto address = reinterpret_cast<std::uintptr_t>(end);
   std::int64_t before = 0;
   for (std::uint32_t i = 0; i < chunks_.size() && i <= at_; ++i) {
-    const auto start = reinterpret_cast<std::uintptr_t>(chunks_[i].data());
-    if (address >= start && address - start <= static_cast<std::uintptr_t>(chunks_[i].bytes()))
+    const auto start = reinterpret_cast<std::uintptr_t>(chunks_[i].memory.data());
+    if (address >= start && address - start <= static_cast<std::uintptr_t>(chunks_[i].memory.bytes()))
       return before + static_cast<std::int64_t>(address - start);
-    before += chunks_[i].bytes();
+    before += chunks_[i].used;
   }
   return -1;
 }
 
 std::int64_t Arena::reserved_bytes() const noexcept {
   std::int64_t total = 0;
-  for (const AlignedBuffer& chunk : chunks_) total += chunk.bytes();
+  for (const Chunk& chunk : chunks_) total += chunk.memory.bytes();
   return total;
 }
 

@@ -30,19 +30,25 @@ class Arena {
   void rewind(Position to) noexcept {
     at_ = to.chunk;
     next_ = static_cast<std::int64_t>(to.offset);
-    chunk_ = at_ < chunks_.size() ? chunks_[at_].data() : nullptr;
-    end_ = at_ < chunks_.size() ? chunks_[at_].bytes() : none;
+    chunk_ = at_ < chunks_.size() ? chunks_[at_].memory.data() : nullptr;
+    end_ = at_ < chunks_.size() ? chunks_[at_].memory.bytes() : none;
   }
+  /// The rest of a chunk that the next value did not fit is not in use.
   std::int64_t used_bytes() const noexcept;
   /// What used_bytes() was when the byte before `end` was the last in use; -1 when the arena does not hold it.
   std::int64_t used_bytes_at(const void* end) const noexcept;
   std::int64_t reserved_bytes() const noexcept;
   void release() noexcept {
-    std::vector<AlignedBuffer>().swap(chunks_);
+    std::vector<Chunk>().swap(chunks_);
     rewind({});
   }
 
  private:
+  struct Chunk {
+    AlignedBuffer memory;
+    std::int64_t used = 0;  // when the next one was begun
+  };
+
   static constexpr std::int64_t none = -1;  // the end of no chunk: not even 0 bytes fit
 
   void* allocate_in_next(std::int64_t bytes);
@@ -51,7 +57,7 @@ class Arena {
   std::int64_t next_ = 0;
   std::int64_t end_ = none;
   std::uint32_t at_ = 0;  // its place in chunks_
-  std::vector<AlignedBuffer> chunks_;
+  std::vector<Chunk> chunks_;
 };
 
 }  // namespace unspool::detail

@@ -77,7 +77,7 @@ void Deferred::flush(TapeCore& tape) {
 void Deferred::keep_steps(TapeCore& tape, const Queue& queue) {
   for (const Entry& entry : queue.entries) {
     const Labels::Context& at = tape.labels().context(tape.node(entry.node).context);
-    tape.ledger().keep({queue.target, queue.kind, at.step, queue.m, queue.n, at.layout, entry});
+    tape.ledger().keep({queue.target, queue.kind, at.step, queue.m, queue.n, at.packed, entry});
   }
 }
 

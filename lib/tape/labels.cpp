@@ -25,7 +25,7 @@ void Labels::enter_scope(std::string_view name) {
     paths_.push_back(scratch_);
     found = index_.emplace(scratch_, static_cast<std::uint32_t>(paths_.size())).first;
   }
-  push({found->second, here.layout, here.step});
+  push({found->second, here.step, here.packed});
 }
 
 }  // namespace unspool::detail

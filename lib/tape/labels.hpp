@@ -13,19 +13,25 @@ namespace unspool::detail {
 class Labels {
  public:
   static constexpr std::int64_t no_step = -1;
-  static constexpr std::uint32_t no_layout = 0xffffffff;
+
+  /// Packed rows [first, first + count), none with `count` 0; node `layout` has their steps.
+  struct PackedRows {
+    std::uint32_t layout = 0;
+    std::int64_t first = 0, count = 0;
+    bool operator==(const PackedRows&) const = default;
+  };
 
   struct Context {
     std::uint32_t scope = 0;
-    std::uint32_t layout = no_layout;  // the node with the layout of the packed rows that ops work on here
     std::int64_t step = no_step;
+    PackedRows packed{};  // that ops work on here
     bool operator==(const Context&) const = default;
   };
 
   std::uint32_t current() const noexcept { return current_; }
   void set_current(std::uint32_t context) noexcept { current_ = context < count() ? context : 0; }
-  void enter_step(std::int64_t step) { push({context(current_).scope, no_layout, step}); }
-  void enter_layout(std::uint32_t node) { push({context(current_).scope, node, context(current_).step}); }
+  void enter_step(std::int64_t step) { push({context(current_).scope, step}); }
+  void enter_layout(const PackedRows& rows) { push({context(current_).scope, context(current_).step, rows}); }
   void enter_scope(std::string_view name);
 
   const Context& context(std::uint32_t index) const { return index == 0 ? none_ : later_[index - 1]; }

@@ -40,11 +40,11 @@ void check_parts(std::int64_t parts, std::int64_t wanted) {
           "every state must have as many Vars as the initial state, {}; one has {}", wanted, parts);
 }
 
-LabelGuard enter_packed(const Handle& layout) try {
+LabelGuard enter_packed(const Handle& layout, std::int64_t first, std::int64_t count) try {
   TapeCore& tape = tape_of(layout, "Sequence");
   const std::uint32_t node = tape.resolve(layout, "Sequence", {});
   const std::uint32_t previous = tape.labels().current();
-  tape.labels().enter_layout(node);
+  tape.labels().enter_layout({node, first, count});
   return {&tape, previous, tape.recording()};
 } catch (const std::bad_alloc&) {
   fail(ErrorCode::out_of_memory, "Sequence", "memory for a label could not be had");

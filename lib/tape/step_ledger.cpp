@@ -73,23 +73,23 @@ class Shares {
  private:
   // Of packed rows, each step's on its own.
   void add_queued(const TapeCore& tape, const StepLedger::Queued& q) {
-    std::span<const std::int64_t> layout;
-    if (q.layout != Labels::no_layout) {
-      const Node& node = tape.node(q.layout);
-      layout = {node.attrs(), static_cast<std::size_t>(node.attr_count())};
-    }
-    std::int64_t total = 0;
-    if (!layout.empty()) for_each_packed_step(layout, [&](std::int64_t, std::int64_t rows) { total += rows; });
-    if (layout.empty() || total != q.entry.rows) return queued_.push_back(q);
+    const Labels::PackedRows& packed = q.packed;
+    if (packed.count == 0 || packed.count != q.entry.rows) return queued_.push_back(q);
+    const Node& layout = tape.node(packed.layout);
     StepLedger::Queued part = q;
-    for_each_packed_step(layout, [&](std::int64_t t, std::int64_t rows) {
+    std::int64_t first = 0;
+    const auto add_step = [&](std::int64_t t, std::int64_t rows) {
+      const std::int64_t from = std::max(first, packed.first);
+      const std::int64_t to = std::min(first += rows, packed.first + packed.count);
+      if (from >= to) return;
       part.step = t;
-      part.entry.rows = rows;
+      part.entry.rows = to - from;
       queued_.push_back(part);
-      if (part.entry.a != nullptr) part.entry.a = static_cast<const T*>(part.entry.a) + rows * q.m;
-      part.entry.b = static_cast<const T*>(part.entry.b) + rows * q.n;
-      if (part.entry.ids != nullptr) part.entry.ids += rows;
-    });
+      if (part.entry.a != nullptr) part.entry.a = static_cast<const T*>(part.entry.a) + part.entry.rows * q.m;
+      part.entry.b = static_cast<const T*>(part.entry.b) + part.entry.rows * q.n;
+      if (part.entry.ids != nullptr) part.entry.ids += part.entry.rows;
+    };
+    for_each_packed_step({layout.attrs(), static_cast<std::size_t>(layout.attr_count())}, add_step);
   }
 
   void add(const StepLedger::Queued& q, T* out) {

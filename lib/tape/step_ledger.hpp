@@ -17,7 +17,7 @@ class StepLedger {
     std::uint32_t target;
     Deferred::Kind kind;
     std::int64_t step, m, n;
-    std::uint32_t layout;  // of packed rows, or Labels::no_layout
+    Labels::PackedRows packed;  // that the rows are, if there are as many
     Deferred::Entry entry;
   };
   /// A step's direct contributions to leaf `target`.

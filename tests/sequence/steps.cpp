@@ -107,6 +107,15 @@ void check_layer(Options options) {
   for (const std::int64_t hidden : {1, 3, 7, 17, 31, 33}) check_equal<Layer>({4, 3, 5, hidden}, options, {4, 4, 4});
   for (const std::int64_t batch : {1, 2, 9, 17, 33})
     check_equal<Layer>({3, batch, 2, 5}, options, std::vector<std::int64_t>(static_cast<std::size_t>(batch), 3));
+  // Several stretches of 256 projected rows, and steps that alone are more than one.
+  options.layers = 2;
+  for (const bool both : {false, true}) {
+    options.bidirectional = both;
+    std::vector<std::int64_t> lengths;
+    for (std::int64_t b = 0; b < 70; ++b) lengths.push_back(b * 7 % 10);
+    check_equal<Layer>({9, 70, 2, 3}, options, lengths);
+    check_equal<Layer>({3, 300, 1, 2}, options, std::vector<std::int64_t>(300, 3));
+  }
   us::Random random(us::Seed{77});
   for (int round = 0; round < 12; ++round) {
     const Size size{
