@@ -35,6 +35,11 @@ class Linear {
     return xs.with((*this)(xs.packed(), where));
   }
 
+  const std::string& name() const noexcept { return name_; }
+  Parameter<T>& weight() const noexcept { return *weight_; }
+  /// Null where there is none.
+  Parameter<T>* bias() const noexcept { return bias_; }
+
  private:
   std::string name_;
   Parameter<T>* weight_;
@@ -61,15 +66,23 @@ class Embedding {
   /// shape_mismatch for a number of ids that is not T times the number of lengths.
   Sequence<T> sequence(Tape<T>& tape, const Ids& ids, const Ids& lengths, Where where = Where::current()) const;
 
+  const std::string& name() const noexcept { return name_; }
+  Parameter<T>& weight() const noexcept { return *weight_; }
+
  private:
   std::string name_;
   Parameter<T>* weight_;
 };
 
+// Each of the following repeats StackOptions: so that all options of a layer are written side by side, in one pair of
+// braces.
+
 struct RNNOptions {
   std::int64_t input = 0;
   std::int64_t hidden = 0;
   Nonlinearity nonlinearity = Nonlinearity::tanh;
+  double leak = 1;  ///< these as in RNNCellOptions
+  bool learn_leak = false;
   int layers = 1;
   bool bidirectional = false;  ///< these as in StackOptions
   bool residual = false;
@@ -84,6 +97,9 @@ struct RNNOptions {
 struct LSTMOptions {
   std::int64_t input = 0;
   std::int64_t hidden = 0;
+  std::int64_t projection = 0;  ///< these as in LSTMCellOptions
+  bool peephole = false;
+  bool layer_norm = false;
   int layers = 1;
   bool bidirectional = false;  ///< these as in StackOptions
   bool residual = false;
@@ -100,6 +116,7 @@ struct LSTMOptions {
 struct GRUOptions {
   std::int64_t input = 0;
   std::int64_t hidden = 0;
+  Reset reset = Reset::after;
   int layers = 1;
   bool bidirectional = false;  ///< these as in StackOptions
   bool residual = false;
@@ -121,7 +138,8 @@ class RNN : public Recurrent<T, RNNCell<T>> {
   RNN(ParameterSet<T>& params, std::string name, const RNNOptions& options);
 };
 
-/// LSTMCell over time; names as RNN's.
+/// LSTMCell over time; names as RNN's, "name.weight_hr_l0" and others after the biases where options ask for them. With
+/// a projection outputs and state.h are [...,P], state.c is [...,H].
 template <Scalar T = float>
 class LSTM : public Recurrent<T, LSTMCell<T>> {
  public:

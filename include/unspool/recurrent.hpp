@@ -6,7 +6,7 @@
 //   auto [ys, state] = stack(us::Sequence(tape.input(x), lengths));
 //
 // MyCell has what unroll (unroll.hpp) asks of a cell and two functions more: zero_state(x, batch), the initial state on
-// x's tape, the same for every row, and hidden(), the width of its output.
+// x's tape, the same for every row, and hidden() or output(), the width of its output.
 #pragma once
 
 #include <string>
@@ -38,6 +38,15 @@ UNSPOOL_API void check_input(const Handle& x, bool packed, std::int64_t input, c
 /// Throws shape_mismatch unless a part of an initial state is [cells,batch,width]; width is -1 where it is not known.
 UNSPOOL_API void check_initial(const Shape& part, std::int64_t cells, std::int64_t batch, std::int64_t width,
                                const char* op);
+
+/// The width of a cell's output.
+template <class CellType>
+std::int64_t output_width(const CellType& cell) {
+  if constexpr (requires { cell.output(); })
+    return cell.output();
+  else
+    return cell.hidden();
+}
 
 /// A cell with recurrent dropout and zoneout around its step.
 template <Scalar T, class CellType, class State>
@@ -133,7 +142,7 @@ class Recurrent {
     for (int k = 0; k < options.layers; ++k)
       for (int d = 0; d < directions(); ++d) {
         const std::string suffix = detail::layer_suffix(k, d == 1);
-        cells_.push_back(make(k == 0 ? input : directions() * cells_.front().hidden(), suffix));
+        cells_.push_back(make(k == 0 ? input : directions() * detail::output_width(cells_.front()), suffix));
         scopes_.push_back(suffix.substr(1));
       }
   }
@@ -161,6 +170,9 @@ class Recurrent {
   bool training() const noexcept { return training_; }
   /// The cells, layer by layer, forward before reverse, for loops of your own.
   const std::vector<CellType>& cells() const noexcept { return cells_; }
+  const std::string& name() const noexcept { return name_; }
+  /// Width of the input.
+  std::int64_t input() const noexcept { return input_; }
   const StackOptions& options() const noexcept { return options_; }
 
  private:

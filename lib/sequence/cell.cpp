@@ -9,20 +9,24 @@ namespace unspool {
 
 template <Scalar T>
 Cell<T>::Cell(ParameterSet<T>& params, std::string name, const char* op, int gates, std::int64_t input,
-              std::int64_t hidden, const CellInit& init, const std::string& suffix)
-    : name_(std::move(name)), input_(input), hidden_(hidden) {
+              std::int64_t hidden, std::int64_t output, const CellInit& init, const std::string& suffix)
+    : name_(std::move(name)), input_(input), hidden_(hidden), output_(output) {
   detail::require(input > 0 && hidden > 0, ErrorCode::bad_argument, op,
                   "input and hidden must be above 0; given {} and {} for \"{}\"", input, hidden, name_);
-  const std::string prefix = name_.empty() ? "" : name_ + ".";
   const double bound = 1 / std::sqrt(static_cast<double>(hidden));
   const Init usual = uniform(-bound, bound);
-  const Shape bias{gates * hidden};
-  weights_.weight_ih =
-      &params.add(prefix + "weight_ih" + suffix, {gates * hidden, input}, init.weight_ih.value_or(usual));
-  weights_.weight_hh =
-      &params.add(prefix + "weight_hh" + suffix, {gates * hidden, hidden}, init.weight_hh.value_or(usual));
-  weights_.bias_ih = &params.add(prefix + "bias_ih" + suffix, bias, init.bias.value_or(usual));
-  weights_.bias_hh = &params.add(prefix + "bias_hh" + suffix, bias, init.bias.value_or(usual));
+  const auto add = [&](const char* what, const Shape& shape, const std::optional<Init>& asked) {
+    return &params.add(parameter_name(what, suffix), shape, asked.value_or(usual));
+  };
+  weights_.weight_ih = add("weight_ih", {gates * hidden, input}, init.weight_ih);
+  weights_.weight_hh = add("weight_hh", {gates * hidden, output}, init.weight_hh);
+  weights_.bias_ih = add("bias_ih", {gates * hidden}, init.bias);
+  weights_.bias_hh = add("bias_hh", {gates * hidden}, init.bias);
+}
+
+template <Scalar T>
+std::string Cell<T>::parameter_name(const char* what, const std::string& suffix) const {
+  return (name_.empty() ? "" : name_ + ".") + what + suffix;
 }
 
 template <Scalar T>

@@ -6,8 +6,10 @@ namespace unspool {
 
 template <Scalar T>
 GRUCell<T>::GRUCell(ParameterSet<T>& params, std::string name, const GRUCellOptions& options, const std::string& suffix)
-    : Cell<T>(params, std::move(name), "GRUCell", 3, options.input, options.hidden, options.init, suffix),
-      fused_(options.fused) {}
+    : Cell<T>(params, std::move(name), "GRUCell", 3, options.input, options.hidden, options.hidden, options.init,
+              suffix),
+      fused_(options.fused),
+      reset_(options.reset) {}
 
 template <Scalar T>
 Var<T> GRUCell<T>::operator()(const Var<T>& x, const State& h, Where where) const {
@@ -18,7 +20,7 @@ Var<T> GRUCell<T>::operator()(const Var<T>& x, const State& h, Where where) cons
 template <Scalar T>
 Var<T> GRUCell<T>::step(const Var<T>& projected, const State& h, Where where) const {
   const detail::CellWeights<T>& w = this->weights_;
-  if (fused_) return gru_cell(projected, h, *w.weight_hh, *w.bias_hh, where);
+  if (runs()) return gru_cell(projected, h, *w.weight_hh, *w.bias_hh, where);
   return step(projected, h, h, where);
 }
 
@@ -30,7 +32,12 @@ Var<T> GRUCell<T>::step(const Var<T>& projected, const State& h, const Var<T>& r
   const auto block = [&](const Var<T>& gates, std::int64_t k) { return slice(gates, -1, k * H, (k + 1) * H, where); };
   const Var<T> r = sigmoid(add(block(projected, 0), block(product, 0), where), where);
   const Var<T> z = sigmoid(add(block(projected, 1), block(product, 1), where), where);
-  const Var<T> n = tanh(add(block(projected, 2), mul(r, block(product, 2), where), where), where);
+  // Reset before, the candidate's product is one with all of W_hh, whose other two blocks go unused: a part of W_hh would
+  // be an op between the product and the parameter, and the sum over steps no longer one product.
+  const Var<T> candidate = reset_ == Reset::after
+                               ? mul(r, block(product, 2), where)
+                               : block(linear(mul(r, recurrent, where), *w.weight_hh, *w.bias_hh, where), 2);
+  const Var<T> n = tanh(add(block(projected, 2), candidate, where), where);
   return add(mul(rsub_scalar(z, 1, where), n, where), mul(z, h, where), where);
 }
 

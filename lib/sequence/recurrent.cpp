@@ -73,20 +73,28 @@ void check_initial(const Shape& part, std::int64_t cells, std::int64_t batch, st
 
 template <Scalar T>
 RNN<T>::RNN(ParameterSet<T>& params, std::string name, const RNNOptions& options)
-    : Recurrent<T, RNNCell<T>>(
-          name, stack_options(options), options.input,
-          maker<RNNCell<T>>(params, name, options, RNNCellOptions{.nonlinearity = options.nonlinearity}), "RNN") {}
+    : Recurrent<T, RNNCell<T>>(name, stack_options(options), options.input,
+                               maker<RNNCell<T>>(params, name, options,
+                                                 RNNCellOptions{.nonlinearity = options.nonlinearity,
+                                                                .leak = options.leak,
+                                                                .learn_leak = options.learn_leak}),
+                               "RNN") {}
 
 template <Scalar T>
 LSTM<T>::LSTM(ParameterSet<T>& params, std::string name, const LSTMOptions& options)
-    : Recurrent<T, LSTMCell<T>>(
-          name, stack_options(options), options.input,
-          maker<LSTMCell<T>>(params, name, options, LSTMCellOptions{.forget_bias = options.forget_bias}), "LSTM") {}
+    : Recurrent<T, LSTMCell<T>>(name, stack_options(options), options.input,
+                                maker<LSTMCell<T>>(params, name, options,
+                                                   LSTMCellOptions{.projection = options.projection,
+                                                                   .peephole = options.peephole,
+                                                                   .layer_norm = options.layer_norm,
+                                                                   .forget_bias = options.forget_bias}),
+                                "LSTM") {}
 
 template <Scalar T>
 GRU<T>::GRU(ParameterSet<T>& params, std::string name, const GRUOptions& options)
     : Recurrent<T, GRUCell<T>>(name, stack_options(options), options.input,
-                               maker<GRUCell<T>>(params, name, options, GRUCellOptions{}), "GRU") {}
+                               maker<GRUCell<T>>(params, name, options, GRUCellOptions{.reset = options.reset}),
+                               "GRU") {}
 
 template class Recurrent<float, RNNCell<float>>;
 template class Recurrent<double, RNNCell<double>>;

@@ -56,15 +56,21 @@ class Case:
         return "\n".join([*lines, "end", ""])
 
 
-def recurrent(cell, layers, initial, fused, steps=5, batch=3, width=4, hidden=6):
-    name = f"{cell}_{layers}_layer{'s' * (layers > 1)}{'_initial_state' * initial}{'_fused' if fused else '_composed'}_T{steps}_B{batch}_H{hidden}"
-    case = Case(name, "recurrent", cell=cell, layers=layers, input=width, hidden=hidden, fused=int(fused))
+def make_module(cell, width, hidden, layers, bidirectional=False, projection=0):
     make = {"tanh": nn.RNN, "relu": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}[cell]
-    module = make(width, hidden, layers, **({"nonlinearity": cell} if make is nn.RNN else {}))
+    options = {"nonlinearity": cell} if make is nn.RNN else {"proj_size": projection} if make is nn.LSTM else {}
+    return make(width, hidden, layers, bidirectional=bidirectional, **options)
+
+
+def recurrent(cell, layers, initial, fused, steps=5, batch=3, width=4, hidden=6, projection=0):
+    name = (f"{cell}_{layers}_layer{'s' * (layers > 1)}{'_initial_state' * initial}{'_fused' if fused else '_composed'}"
+            f"_T{steps}_B{batch}_H{hidden}{f'_P{projection}' * (projection > 0)}")
+    case = Case(name, "recurrent", cell=cell, layers=layers, input=width, hidden=hidden, fused=int(fused), projection=projection)
+    module = make_module(cell, width, hidden, layers, projection=projection)
     leaves = {"x": case.random("x", steps, batch, width)}
-    states = ["h0", "c0"] if cell == "lstm" else ["h0"]
+    states = {"h0": projection or hidden, "c0": hidden} if cell == "lstm" else {"h0": hidden}
     if initial:
-        leaves |= {s: case.random(s, layers, batch, hidden) for s in states}
+        leaves |= {s: case.random(s, layers, batch, extent) for s, extent in states.items()}
     given = tuple(leaves[s] for s in states) if initial else None
     y, last = module(leaves["x"], given if given is None or cell == "lstm" else given[0])
     for parameter_name, p in module.named_parameters():
@@ -74,14 +80,13 @@ def recurrent(cell, layers, initial, fused, steps=5, batch=3, width=4, hidden=6)
     return case
 
 
-def ragged(cell, layers, bidirectional, lengths, initial=True, fused=True, steps=7, width=4, hidden=6, packed=False):
+def ragged(cell, layers, bidirectional, lengths, initial=True, fused=True, steps=7, width=4, hidden=6, packed=False, projection=0):
     """Lengths unsorted through pack_padded_sequence; PyTorch takes no row without steps, so none has."""
     batch, directions = len(lengths), 1 + bidirectional
     name = (f"ragged_{cell}_{layers}_layer{'s' * (layers > 1)}{'_bidirectional' * bidirectional}{'_initial_state' * initial}"
-            f"{'_fused' if fused else '_composed'}{'_packed' * packed}_{'-'.join(map(str, lengths))}")
-    case = Case(name, "recurrent", cell=cell, layers=layers, input=width, hidden=hidden, fused=int(fused), bidirectional=int(bidirectional))
-    make = {"tanh": nn.RNN, "relu": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}[cell]
-    module = make(width, hidden, layers, bidirectional=bidirectional, **({"nonlinearity": cell} if make is nn.RNN else {}))
+            f"{'_fused' if fused else '_composed'}{'_packed' * packed}_{'-'.join(map(str, lengths))}{f'_P{projection}' * (projection > 0)}")
+    case = Case(name, "recurrent", cell=cell, layers=layers, input=width, hidden=hidden, fused=int(fused), bidirectional=int(bidirectional), projection=projection)
+    module = make_module(cell, width, hidden, layers, bidirectional, projection)
     x = case.random("x", steps, batch, width)
     sequence = nn.utils.rnn.pack_padded_sequence(x, torch.tensor(lengths), enforce_sorted=False)
     leaves = {"x": x}
@@ -92,9 +97,9 @@ def ragged(cell, layers, bidirectional, lengths, initial=True, fused=True, steps
         sequence = nn.utils.rnn.PackedSequence(leaves["x"], sequence.batch_sizes, sequence.sorted_indices, sequence.unsorted_indices)
     else:
         case.ids["lengths"] = lengths
-    states = ["h0", "c0"] if cell == "lstm" else ["h0"]
+    states = {"h0": projection or hidden, "c0": hidden} if cell == "lstm" else {"h0": hidden}
     if initial:
-        leaves |= {s: case.random(s, layers * directions, batch, hidden) for s in states}
+        leaves |= {s: case.random(s, layers * directions, batch, extent) for s, extent in states.items()}
     given = tuple(leaves[s] for s in states) if initial else None
     y, last = module(sequence, given if given is None or cell == "lstm" else given[0])
     for parameter_name, p in module.named_parameters():
@@ -235,6 +240,10 @@ def all_cases():
     for cell, lengths in itertools.product(["tanh", "lstm", "gru"], [[7, 7, 7], [4, 4], [1], [1, 1, 7], [6, 5, 4, 3, 2, 1], [2, 7, 2, 7, 2]]):
         yield ragged(cell, 2, True, lengths, initial=False)
         yield ragged(cell, 2, True, lengths, packed=True)
+    for layers, initial in itertools.product([1, 2], [False, True]):
+        yield recurrent("lstm", layers, initial, True, projection=4)
+        yield ragged("lstm", layers, initial, [3, 7, 1, 5, 3], initial=initial, projection=3)
+        yield ragged("lstm", layers, not initial, [2, 7, 2, 7, 2], packed=True, projection=5)
     for cell in ["tanh", "lstm", "gru"]:
         yield ragged(cell, 3, True, [40, 3, 17, 40, 28, 1, 9], steps=40, width=5, hidden=33)
     for reduction, weighted, smoothing, ignoring in itertools.product(["mean", "sum", "none"], [False, True], [0.0, 0.1], [False, True]):

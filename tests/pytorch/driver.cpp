@@ -75,7 +75,7 @@ void run_layer(const Case& c, Options options) {
 
 void run_recurrent(const Case& c) {
   const std::string& cell = c.word("cell");
-  if (cell == "lstm") return run_layer<us::LSTM<double>>(c, us::LSTMOptions{});
+  if (cell == "lstm") return run_layer<us::LSTM<double>>(c, us::LSTMOptions{.projection = c.integer("projection")});
   if (cell == "gru") return run_layer<us::GRU<double>>(c, us::GRUOptions{});
   us::RNNOptions options;
   options.nonlinearity = cell == "relu" ? us::Nonlinearity::relu : us::Nonlinearity::tanh;

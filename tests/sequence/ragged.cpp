@@ -88,13 +88,14 @@ Result run(const Layer& layer, us::ParameterSet<double>& params, const Batch& ba
   return result;
 }
 
+/// State part k is [cells,B,state_widths[k]].
 Batch random_batch(const Lengths& lengths, std::int64_t steps, std::int64_t cells, std::int64_t width,
-                   std::size_t state_parts, std::uint64_t seed) {
+                   const std::vector<std::int64_t>& state_widths, std::uint64_t seed) {
   const auto B = static_cast<std::int64_t>(lengths.size());
   Batch batch{random_tensor({steps, B, I}, seed), random_tensor({steps, B, width}, seed + 1), {}, {}, lengths};
-  for (std::size_t k = 0; k < state_parts; ++k) {
-    batch.initial.push_back(random_tensor({cells, B, H}, seed + 2 + k));
-    batch.state_weights.push_back(random_tensor({cells, B, H}, seed + 12 + k));
+  for (std::size_t k = 0; k < state_widths.size(); ++k) {
+    batch.initial.push_back(random_tensor({cells, B, state_widths[k]}, seed + 2 + k));
+    batch.state_weights.push_back(random_tensor({cells, B, state_widths[k]}, seed + 12 + k));
   }
   // What must never be read.
   for (std::int64_t t = 0; t < steps; ++t)
@@ -108,10 +109,13 @@ Batch random_batch(const Lengths& lengths, std::int64_t steps, std::int64_t cell
 template <class Layer>
 void check_rows_alone(const Layer& layer, us::ParameterSet<double>& params, const Lengths& lengths, std::int64_t steps,
                       std::uint64_t seed) {
-  const std::int64_t directions = layer.options().bidirectional ? 2 : 1, width = directions * H;
+  const auto& cell = layer.cells()[0];
+  const std::int64_t width = (layer.options().bidirectional ? 2 : 1) * cell.output();
   const auto cells = static_cast<std::int64_t>(layer.cells().size());
   constexpr std::size_t state_parts = std::is_same_v<typename Layer::State, Var> ? 1 : 2;
-  const Batch batch = random_batch(lengths, steps, cells, width, state_parts, seed);
+  std::vector<std::int64_t> state_widths;
+  for (std::size_t k = 0; k < state_parts; ++k) state_widths.push_back(cell.state_width(static_cast<std::int64_t>(k)));
+  const Batch batch = random_batch(lengths, steps, cells, width, state_widths, seed);
   const Result all = run(layer, params, batch);
   const auto B = static_cast<std::int64_t>(lengths.size());
   Values dparams(all.dparams.size(), 0.0);
@@ -164,16 +168,20 @@ void check_layer(Options options) {
 TEST_CASE("a row of a ragged batch through LSTMs equals the row alone, values and gradients") {
   check_layer<us::LSTM<double>>(us::LSTMOptions{});
   check_layer<us::LSTM<double>>(us::LSTMOptions{.residual = true, .fused = false});
+  check_layer<us::LSTM<double>>(us::LSTMOptions{.projection = 2, .peephole = true});
+  check_layer<us::LSTM<double>>(us::LSTMOptions{.layer_norm = true});
 }
 
 TEST_CASE("a row of a ragged batch through GRUs equals the row alone, values and gradients") {
   check_layer<us::GRU<double>>(us::GRUOptions{});
   check_layer<us::GRU<double>>(us::GRUOptions{.residual = true, .fused = false});
+  check_layer<us::GRU<double>>(us::GRUOptions{.reset = us::Reset::before});
 }
 
 TEST_CASE("a row of a ragged batch through plain recurrent layers equals the row alone, values and gradients") {
   check_layer<us::RNN<double>>(us::RNNOptions{});
   check_layer<us::RNN<double>>(us::RNNOptions{.nonlinearity = us::Nonlinearity::relu, .fused = false});
+  check_layer<us::RNN<double>>(us::RNNOptions{.leak = 0.3, .learn_leak = true});
 }
 
 TEST_CASE("a ragged batch read in windows, the state carried, ends as it does in one piece") {
