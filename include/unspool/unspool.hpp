@@ -14,6 +14,7 @@
 #include "unspool/layers.hpp"
 #include "unspool/ledger.hpp"
 #include "unspool/masks.hpp"
+#include "unspool/onnx.hpp"
 #include "unspool/ops.hpp"
 #include "unspool/optim.hpp"
 #include "unspool/parallel.hpp"

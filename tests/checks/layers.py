@@ -16,7 +16,7 @@ PUBLIC = {
     "tape": ["extend", "gradcheck", "init", "ledger", "loops", "node", "parameter", "recording", "sink", "tape"],
     "ops": ["ops"],
     "files": ["safetensors"],
-    "sequence": ["cells", "crf", "layers", "recurrent", "sequence", "sequence_losses", "state", "unroll"],
+    "sequence": ["cells", "crf", "layers", "onnx", "recurrent", "sequence", "sequence_losses", "state", "unroll"],
     "train": ["clip", "optim", "parallel", "schedule"],
     "dump": ["chart", "graph", "graph_analysis"],
     "data": ["batches", "text", "vocabulary", "windows"],
