@@ -82,24 +82,20 @@ struct MemoryReport {
 };
 UNSPOOL_API MemoryReport memory_report(const Graph& graph);
 
-/// What it costs to walk back within a budget: steps are forgotten and recorded again from stored states, in the order
-/// that re-records the fewest (Griewank and Walther, ACM TOMS 26(1), 2000).
+/// What it costs to walk back within a budget: what does not fit is forgotten and computed again, as plan() has it.
 struct BudgetReport {
   bool possible = false;
-  std::int64_t least_bytes = 0;  ///< below this not even one stored state is enough
+  std::int64_t least_bytes = 0;  ///< below this not even one step and one stored state fit
   std::int64_t steps = 0;
   std::int64_t state_bytes = 0;  ///< handed from a step to the next
   std::int64_t step_bytes = 0;   ///< of one step's recording
   std::int64_t fixed_bytes = 0;  ///< outside the steps, and gradients
   std::int64_t stored_states = 0;
-  std::int64_t extra_steps = 0;  ///< recorded again
+  std::int64_t kept_steps = 0;
+  std::int64_t extra_steps = 0;  ///< computed again
   double time_factor = 1;        ///< against keeping everything, with a backward step of two forward ones
 };
 UNSPOOL_API BudgetReport budget_report(const Graph& graph, std::int64_t bytes);
-
-/// The fewest steps that must be computed again to walk back over `steps` of them with `stored` states kept at once,
-/// the first included. Throws bad_argument unless both are positive.
-UNSPOOL_API std::int64_t least_recomputation(std::int64_t steps, std::int64_t stored);
 
 struct DiffOptions {
   bool lines = false;         ///< a source line that moved is a difference

@@ -4,10 +4,10 @@
 #include <algorithm>
 #include <map>
 
-#include "base/check.hpp"
 #include "dump/memory_timeline.hpp"
 #include "dump/roles.hpp"
 #include "unspool/graph_analysis.hpp"
+#include "unspool/plan.hpp"
 
 namespace unspool {
 namespace {
@@ -48,16 +48,6 @@ std::vector<MemoryHolder> holders_at(const Graph& graph, const MemoryMoment& pea
   return holders;
 }
 
-// Saturates: what it is compared with is smaller.
-std::int64_t binomial(std::int64_t n, std::int64_t k) {
-  double value = 1;
-  for (std::int64_t i = 1; i <= k; ++i) {
-    value = value * static_cast<double>(n - k + i) / static_cast<double>(i);
-    if (value > 4e15) return INT64_MAX;
-  }
-  return static_cast<std::int64_t>(value + 0.5);
-}
-
 }  // namespace
 
 MemoryReport memory_report(const Graph& graph) {
@@ -78,16 +68,6 @@ MemoryReport memory_report(const Graph& graph) {
   report.scratch = peak.scratch;
   if (!graph.nodes.empty()) report.holders = holders_at(graph, peak);
   return report;
-}
-
-std::int64_t least_recomputation(std::int64_t steps, std::int64_t stored) {
-  require(steps > 0 && stored > 0, ErrorCode::bad_argument, "least_recomputation",
-          "steps and stored states must be positive; given {} and {}", steps, stored);
-  const std::int64_t s = std::min(stored, steps);
-  std::int64_t r = 0;
-  if (s == 1) return steps % 2 == 0 ? steps / 2 * (steps - 1) : (steps - 1) / 2 * steps;
-  while (binomial(s + r, s) < steps) ++r;
-  return r == 0 ? 0 : r * steps - binomial(s + r, r - 1);
 }
 
 BudgetReport budget_report(const Graph& graph, std::int64_t bytes) {
@@ -112,15 +92,14 @@ BudgetReport budget_report(const Graph& graph, std::int64_t bytes) {
   report.step_bytes = in_steps / report.steps;
   report.state_bytes = std::max<std::int64_t>(1, states / report.steps);
   report.fixed_bytes = all - in_steps + graph.gradient_bytes_peak;
-  report.least_bytes = report.fixed_bytes + report.step_bytes + report.state_bytes;
+  report.least_bytes = report.fixed_bytes + least_budget(report.steps, report.step_bytes, report.state_bytes);
   report.possible = bytes >= report.least_bytes;
   if (!report.possible) return report;
-  const std::int64_t T = report.steps;
-  const bool keep_all = bytes >= report.fixed_bytes + in_steps;
-  report.stored_states =
-      keep_all ? T : std::min(T, (bytes - report.fixed_bytes - report.step_bytes) / report.state_bytes);
-  report.extra_steps = keep_all ? 0 : least_recomputation(T, report.stored_states);
-  report.time_factor = 1 + static_cast<double>(report.extra_steps) / (3 * static_cast<double>(T));
+  const Plan best = plan(report.steps, report.step_bytes, report.state_bytes, bytes - report.fixed_bytes);
+  report.stored_states = best.stored_states;
+  report.kept_steps = best.kept_steps;
+  report.extra_steps = best.forwards - report.steps;
+  report.time_factor = best.slowdown();
   return report;
 }
 

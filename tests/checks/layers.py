@@ -13,7 +13,7 @@ RANK = {"base": 0, "tensor": 1, "tape": 2, "ops": 3, "files": 4, "sequence": 5, 
 PUBLIC = {
     "base": ["axes", "error", "error_codes", "export", "ids", "masks", "random", "reduction", "scalar", "shape", "shared"],
     "tensor": ["tensor"],
-    "tape": ["extend", "gradcheck", "init", "ledger", "loops", "node", "parameter", "recording", "sink", "tape"],
+    "tape": ["extend", "gradcheck", "init", "ledger", "loops", "node", "parameter", "plan", "recording", "sink", "tape"],
     "ops": ["ops"],
     "files": ["safetensors"],
     "sequence": ["cells", "crf", "forward_learning", "layers", "onnx", "recurrent", "sequence", "sequence_losses", "state",

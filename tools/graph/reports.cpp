@@ -98,8 +98,11 @@ std::string budget_text(const us::BudgetReport& b, std::int64_t bytes) {
   std::string text = fmt::format("\nwithin {}: ", us::bytes_text(bytes));
   if (!b.possible) return text + fmt::format("impossible; the least is {}\n", us::bytes_text(b.least_bytes));
   if (b.extra_steps == 0) return text + "everything may be kept\n";
-  return text + fmt::format("{} stored states of {} each, {} steps recorded again for {}, {:.2f} times the work\n",
-                            b.stored_states, us::bytes_text(b.state_bytes), b.extra_steps, b.steps, b.time_factor);
+  return text + fmt::format(
+                    "{} stored states of {} each, {} kept steps, {} steps recorded again for {}, {:.2f} times "
+                    "the work\n",
+                    b.stored_states, us::bytes_text(b.state_bytes), b.kept_steps, b.extra_steps, b.steps,
+                    b.time_factor);
 }
 
 }  // namespace
