@@ -135,7 +135,12 @@ enum class GraphView : std::uint8_t {
   parameter  ///< the steps' contributions to shared parameters' gradients
 };
 
-enum class GraphTheme : std::uint8_t { light, dark, print };
+enum class GraphTheme : std::uint8_t {
+  automatic,  ///< the page follows the system, pictures are light
+  light,
+  dark,
+  print
+};
 
 /// What a node's fill means.
 enum class GraphColor : std::uint8_t { op, gradnorm, bytes, flops, none };
@@ -157,7 +162,7 @@ enum class ParameterStyle : std::uint8_t {
 struct GraphStyle {
   std::string title = {};  ///< above the picture; empty: none
   GraphView view = GraphView::unrolled;
-  GraphTheme theme = GraphTheme::light;
+  GraphTheme theme = GraphTheme::automatic;
   GraphColor color = GraphColor::op;
   GraphPhase phase = GraphPhase::forward;
   std::string steps = {};      ///< "0:8,-4:": those steps are drawn, the others folded; empty: first and last ones

@@ -174,14 +174,14 @@ class JsonWriter {
 
   void page() {
     static constexpr const char* views[] = {"unrolled", "folded", "modules", "memory", "gradient", "parameter"};
-    static constexpr const char* themes[] = {"light", "dark", "print"};
+    static constexpr const char* themes[] = {"", "light", "dark", "print"};
     static constexpr const char* colors[] = {"op", "gradnorm", "bytes", "flops", "none"};
     static constexpr const char* params[] = {"badge", "badge", "node", "lane"};
     static constexpr const char* phases[] = {"forward", "backward", "both"};
-    put("\"page\": {{\"title\":{},\"view\":\"{}\",\"theme\":\"{}\",\"color\":\"{}\",\"params\":\"{}\",\"phase\":\"{}\"",
-        quoted(style_.title), views[static_cast<int>(style_.view)], themes[static_cast<int>(style_.theme)],
-        colors[static_cast<int>(style_.color)], params[static_cast<int>(style_.parameters)],
-        phases[static_cast<int>(style_.phase)]);
+    put("\"page\": {{\"title\":{},\"view\":\"{}\",\"color\":\"{}\",\"params\":\"{}\",\"phase\":\"{}\"",
+        quoted(style_.title), views[static_cast<int>(style_.view)], colors[static_cast<int>(style_.color)],
+        params[static_cast<int>(style_.parameters)], phases[static_cast<int>(style_.phase)]);
+    if (style_.theme != GraphTheme::automatic) put(",\"theme\":\"{}\"", themes[static_cast<int>(style_.theme)]);
     if (!style_.steps.empty()) put(",\"steps\":{}", quoted(style_.steps));
     if (!style_.scope.empty()) put(",\"scope\":{}", quoted(style_.scope));
     if (style_.max_nodes > 0) put(",\"max_nodes\":{}", style_.max_nodes);

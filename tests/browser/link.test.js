@@ -6,7 +6,7 @@ const shown = (page) =>
   page.evaluate(() => {
     const app = window.unspool,
       {view} = app,
-      round = (value) => Number(value.toPrecision(5));
+      round = (value) => Number(value.toPrecision(6)); // as the link does
     return {
       view: view.id,
       detail: app.views.unrolled.detail,

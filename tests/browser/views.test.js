@@ -147,6 +147,39 @@ test("what the file asks to be shown first is shown", async ({open}) => {
   equal(got, ["gradient", "dark", "flops", "lane", 6], "hints");
 });
 
+test("without a theme of its own a page follows the system, with one it does not", async ({open}) => {
+  for (const [theme, system, wanted] of [
+    [undefined, "dark", "dark"],
+    [undefined, "light", "light"],
+    ["light", "dark", "light"],
+    ["dark", "light", "dark"],
+  ]) {
+    const file = demo.rnn(4);
+    file.page = {theme};
+    const page = await open(file);
+    await page.emulateMedia({colorScheme: system});
+    await page.reload();
+    await page.waitForFunction(() => window.unspool);
+    equal(await page.evaluate(() => document.documentElement.dataset.theme), wanted, `${theme} on a ${system} system`);
+  }
+});
+
+test("a file can ask for no more nodes than a number", async ({open}) => {
+  const file = demo.lstm(40);
+  file.page = {max_nodes: 100};
+  const page = await open(file);
+  const {columns, nodes} = await page.evaluate(() => {
+    const {views, facts} = window.unspool,
+      {hidden} = views.unrolled.folds;
+    const shown = (cell) => cell < hidden.length && !hidden[cell] && views.unrolled.folds.isColumn(cell);
+    return {
+      columns: views.unrolled.scene.slots.filter((s) => s.step >= 0).length,
+      nodes: facts.placement.cell.filter(shown).length,
+    };
+  });
+  check(columns >= 2 && nodes <= 100, `${columns} steps of ${nodes} nodes`);
+});
+
 test("light and dark have different grounds and both are readable", async ({open}) => {
   const page = await open(demo.rnn(4));
   for (const theme of ["light", "dark"]) {
@@ -174,7 +207,7 @@ test("a file without a wish of its own follows the reader's system into the dark
   open,
 }) => {
   const file = demo.rnn(3);
-  file.page = {title: "", view: "unrolled", theme: "light", color: "op", params: "badge", phase: "forward"};
+  file.page = {title: "", view: "unrolled", color: "op", params: "badge", phase: "forward"};
   const page = await open(file),
     theme = () => page.evaluate(() => document.documentElement.dataset.theme);
   await page.emulateMedia({colorScheme: "dark"});

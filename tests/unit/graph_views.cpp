@@ -59,7 +59,7 @@ TEST_CASE("every view of every recording is well-formed, in every theme and colo
     const us::Graph graph = us::testing::random_graph(dice, round % 2 == 0);
     us::GraphStyle style;
     style.view = views[round % 6];
-    style.theme = static_cast<us::GraphTheme>(round / 6 % 3);
+    style.theme = static_cast<us::GraphTheme>(round / 6 % 4);
     style.color = static_cast<us::GraphColor>(round / 2 % 5);
     style.phase = static_cast<us::GraphPhase>(round / 4 % 3);
     style.parameters = static_cast<us::ParameterStyle>(round / 3 % 4);
@@ -88,7 +88,7 @@ TEST_CASE("an empty tape and hostile names have every view") {
 }
 
 TEST_CASE("one step of a network has its back edges, its times and its exceptions") {
-  const us::detail::OneStep step = us::detail::find_one_step(walked(40), true);
+  const us::detail::OneStep step = us::detail::find_one_step(us::detail::as_drawn(walked(40), true));
   REQUIRE(step.found);
   CHECK(step.steps == 40);
   CHECK(step.exceptions.empty());
@@ -111,7 +111,7 @@ TEST_CASE("steps that are put together differently are listed, whatever their no
     h = tanh(h);
     if (t >= 18) h = exp(h);
   }
-  const us::detail::OneStep step = us::detail::find_one_step(us::capture(tape), true);
+  const us::detail::OneStep step = us::detail::find_one_step(us::detail::as_drawn(us::capture(tape), true));
   CHECK(step.steps == 18);
   REQUIRE(step.exceptions.size() == 1);
   CHECK(step.exceptions[0].first == 18);
@@ -119,8 +119,8 @@ TEST_CASE("steps that are put together differently are listed, whatever their no
 }
 
 TEST_CASE("the gradient view has states and gates of every layer by name, found by structure") {
-  const us::Graph graph = composed_lstm(10);
-  const us::detail::Placement placement = us::detail::place(graph, true);
+  const us::Graph graph = us::detail::as_drawn(composed_lstm(10), true);
+  const us::detail::Placement placement = us::detail::place(graph);
   const auto rows = us::detail::gradient_rows(graph, placement, us::detail::find_roles(graph, placement));
   std::string names;
   for (const auto& row : rows) names += row.scope + ":" + row.name + " ";
@@ -139,8 +139,8 @@ TEST_CASE("the gradient view marks where the gradient is cut off") {
     h = tanh(t == 6 ? detach(h) + h * 0.0 : h);
   }
   tape.backward(sum(h));
-  const us::Graph graph = us::capture(tape);
-  const us::detail::Placement placement = us::detail::place(graph, true);
+  const us::Graph graph = us::detail::as_drawn(us::capture(tape), true);
+  const us::detail::Placement placement = us::detail::place(graph);
   std::size_t cuts = 0;
   for (const auto& row : us::detail::gradient_rows(graph, placement, us::detail::find_roles(graph, placement)))
     for (const std::uint8_t cut : row.cut) cuts += cut;

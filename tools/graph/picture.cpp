@@ -76,7 +76,8 @@ void add_picture(CLI::App& command, Picture& picture, const char* steps_option) 
       ->option_text("N");
   add_choice<us::GraphTheme>(
       command, "--theme", style.theme,
-      {{"light", us::GraphTheme::light}, {"dark", us::GraphTheme::dark}, {"print", us::GraphTheme::print}}, "colours");
+      {{"light", us::GraphTheme::light}, {"dark", us::GraphTheme::dark}, {"print", us::GraphTheme::print}},
+      "colours; without it pages follow the system and pictures are light");
   command.add_option("--title", style.title, "above the picture")->option_text("TEXT");
 }
 

@@ -6,14 +6,13 @@ function takeHints(app) {
   const title = typeof page.title === "string" && page.title ? page.title : "unspool graph";
   $("title").textContent = visible(title);
   document.title = visible(title);
-  // "light" is what files say that have no wish of their own: then the reader's system decides.
-  if (page.theme === "dark" || page.theme === "print") app.setTheme(page.theme === "dark" ? "dark" : "light");
+  if (["light", "dark", "print"].includes(page.theme)) app.setTheme(page.theme === "dark" ? "dark" : "light");
   else app.setTheme(matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light", false);
-  if (typeof page.steps === "string" && page.steps) {
-    unrolled.folds.foldAll = () => foldsOfSteps(unrolled.folds, page.steps);
-    unrolled.folds.foldAll();
-    app.plainFolds = unrolled.folds.toText();
-  }
+  const {folds} = unrolled;
+  if (typeof page.steps === "string" && page.steps) folds.foldAll = () => foldsOfSteps(folds, page.steps);
+  else if (page.max_nodes > 0) folds.foldAll = () => foldsOfNodes(folds, app.facts, page.max_nodes);
+  folds.foldAll();
+  app.plainFolds = folds.toText();
   const color = page.color === "op" ? "role" : page.color, // "op" asks for the picture as it is drawn plainly
     scope = typeof page.scope === "string" ? page.scope : "";
   app.hint = {

@@ -64,3 +64,16 @@ function foldsOfSteps(folds, text) {
     for (const [, from, to] of text.matchAll(/(-?\d*):(-?\d*)/g)) folds.hidden.fill(0, at(from, first), at(to, end));
   }
 }
+
+/** As many steps as have no more nodes than that, more of them at the front than at the end. */
+function foldsOfNodes(folds, {placement, steps}, most) {
+  let nodes = 0;
+  for (const cell of placement.cell) if (cell < BAR && folds.isColumn(cell)) nodes++;
+  const fit = Math.max(1, Math.floor(most / Math.max(1, nodes / steps)));
+  for (const [first, end] of folds.blocks()) {
+    const all = end - first <= fit;
+    folds.hidden.fill(1, first, end);
+    folds.hidden.fill(0, first, all ? end : first + Math.ceil(fit / 2));
+    folds.hidden.fill(0, all ? end : end - Math.floor(fit / 2), end);
+  }
+}

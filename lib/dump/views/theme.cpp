@@ -40,7 +40,7 @@ constexpr std::array<std::array<int, 3>, 10> stops = {{{68, 1, 84},
 }  // namespace
 
 const Theme& theme_of(GraphTheme theme) {
-  return theme == GraphTheme::light ? light : theme == GraphTheme::dark ? dark : print;
+  return theme == GraphTheme::dark ? dark : theme == GraphTheme::print ? print : light;
 }
 
 const char* kind_color(std::size_t kind) {
