@@ -23,7 +23,7 @@ class DotWriter {
  public:
   DotWriter(const Graph& graph, const GraphStyle& style)
       : graph_(graph),
-        placement_(place(graph, style.fold_views)),
+        placement_(place(graph)),
         frame_(graph, placement_, {}, {0, 0}),
         roles_(find_roles(graph, placement_)),
         theme_(theme_of(style.theme)),
@@ -189,8 +189,8 @@ std::string graph_dot(const Graph& graph, const GraphStyle& style) {
     rest.scope.clear();
     return graph_dot(select_scope(graph, style.scope), rest);
   }
-  const Graph timed = with_found_steps(graph);
-  return style.steps.empty() ? DotWriter(timed, style).run() : DotWriter(keep_steps(timed, style.steps), style).run();
+  const Graph drawn = as_drawn(with_found_steps(graph), style.fold_views);
+  return style.steps.empty() ? DotWriter(drawn, style).run() : DotWriter(keep_steps(drawn, style.steps), style).run();
 }
 
 }  // namespace unspool

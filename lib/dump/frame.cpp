@@ -8,20 +8,20 @@ namespace {
 
 constexpr double entry_gap = 14;  // between arrows that enter a node from below
 
-void curve(Route& route, Point b, Point c, Point d) { route.points.insert(route.points.end(), {b, c, d}); }
+void curve(std::vector<Point>& points, Point b, Point c, Point d) { points.insert(points.end(), {b, c, d}); }
 
-void straight(Route& route, Point to) {
-  const Point from = route.points.back();
-  curve(route, {(2 * from.x + to.x) / 3, (2 * from.y + to.y) / 3}, {(from.x + 2 * to.x) / 3, (from.y + 2 * to.y) / 3},
+void straight(std::vector<Point>& points, Point to) {
+  const Point from = points.back();
+  curve(points, {(2 * from.x + to.x) / 3, (2 * from.y + to.y) / 3}, {(from.x + 2 * to.x) / 3, (from.y + 2 * to.y) / 3},
         to);
 }
 
 // Leaves and arrives upright.
-void curve_up(Route& route, Point to) {
-  const Point from = route.points.back();
-  if (std::abs(from.x - to.x) < 0.5) return straight(route, to);
+void curve_up(std::vector<Point>& points, Point to) {
+  const Point from = points.back();
+  if (std::abs(from.x - to.x) < 0.5) return straight(points, to);
   const double bend = std::max(14.0, (from.y - to.y) / 2);
-  curve(route, {from.x, from.y - bend}, {to.x, to.y + bend}, to);
+  curve(points, {from.x, from.y - bend}, {to.x, to.y + bend}, to);
 }
 
 }  // namespace
@@ -108,11 +108,35 @@ Route Frame::rise(std::uint32_t from, std::uint32_t to, double entry) const {
   }
   Route route = begin(from, to, {start, y(from) - half});
   for (const Point& way : ways) {
-    curve_up(route, {way.x, way.y + half});
-    straight(route, {way.x, way.y - half});
+    curve_up(route.points, {way.x, way.y + half});
+    straight(route.points, {way.x, way.y - half});
   }
-  curve_up(route, {end, y(to) + half + arrow});
+  curve_up(route.points, {end, y(to) + half + arrow});
   return route;
+}
+
+void Frame::find_outermost() {
+  for (std::uint32_t i = 0; i < graph_.nodes.size(); ++i) {
+    if (!visible(i) || !p_.in_cell(i)) continue;
+    const auto [at, fresh] = outermost_.try_emplace(std::uint64_t{p_.cell[i]} << 32 | l_.row[i], i, i);
+    if (l_.x[i] < l_.x[at->second.first]) at->second.first = i;
+    if (l_.x[i] > l_.x[at->second.second]) at->second.second = i;
+  }
+}
+
+bool Frame::is_outermost(std::uint32_t node, bool rightwards) const {
+  const auto at = outermost_.find(std::uint64_t{p_.cell[node]} << 32 | l_.row[node]);
+  return at != outermost_.end() && (rightwards ? at->second.second : at->second.first) == node;
+}
+
+// Level but between `out` and `in`, where nothing stands.
+void Frame::through_gap(std::vector<Point>& points, Point end, double out, double in) const {
+  const double y = points.back().y;
+  if (std::abs(y - end.y) < 0.5) return straight(points, end);
+  if (std::abs(out - points.back().x) > 0.5) straight(points, {out, y});
+  const double bend = (in - out) * (std::abs(end.y - y) > row_pitch ? 0.9 : 0.6);
+  curve(points, {out + bend, y}, {in - bend, end.y}, {in, end.y});
+  if (std::abs(in - end.x) > 0.5) straight(points, end);
 }
 
 Route Frame::sideways(std::uint32_t from, std::uint32_t to) const {
@@ -122,12 +146,17 @@ Route Frame::sideways(std::uint32_t from, std::uint32_t to) const {
   Route route = begin(from, to, {rightwards ? right(from) : left(from), y(from)});
   const Point start = route.points[0];
   const bool output = p_.in_cell(to) && !p_.in_column(to) && l_.row[to] > l_.row[from];
-  if (output)  // of the last step: out to the side, then up
-    curve(route, {x(to) - sign * 10, start.y}, {x(to), start.y - 4}, {x(to), y(to) + half + arrow});
-  else if (std::abs(start.y - end.y) < 0.5)
-    straight(route, end);
-  else
-    curve(route, {start.x + sign * 40, start.y}, {end.x - sign * 34, end.y}, end);
+  if (output && !is_outermost(to, !rightwards)) {  // of the last step: out to the side, then up
+    curve(route.points, {x(to) - sign * 10, start.y}, {x(to), start.y - 4}, {x(to), y(to) + half + arrow});
+    return route;
+  }
+  double out = start.x, in = end.x;
+  const auto side = [&](std::uint32_t node, bool right_side) {
+    return cell_left(p_.cell[node]) + (right_side ? cell_width(p_.cell[node]) : 0);
+  };
+  if (is_outermost(from, rightwards)) out = side(from, rightwards);
+  if (is_outermost(to, !rightwards)) in = side(to, !rightwards) - sign * arrow;
+  through_gap(route.points, end, out, in);
   return route;
 }
 
@@ -145,12 +174,22 @@ void Frame::fold_routes_into(std::uint32_t node, std::vector<FoldRoute>& routes)
     std::uint32_t fold = enters ? to_cell : p_.cell[from];
     if (l_.cells[fold].visible) continue;  // a row that was full, not a folded step
     while (!l_.cells[fold].fold) --fold;
-    const double border = cell_left(fold) + (enters == rightwards ? 0 : cell_width(fold));
+    const bool at_left = enters == rightwards;  // the shown node stands to the fold's left
+    const double border = cell_left(fold) + (at_left ? 0 : cell_width(fold));
     // Inside the fold the value stays at the height of the node that made it.
-    const Point outer{enters == rightwards ? right(shown) : left(shown), y(shown)};
+    const Point outer{at_left ? right(shown) : left(shown), y(shown)};
     const Point inner{border, y(from)};
-    FoldRoute route{fold, enters ? outer : inner, enters ? inner : outer, rightwards, enters};
-    route.end.x -= rightwards ? arrow : -arrow;
+    FoldRoute route{fold, enters, {enters ? outer : inner}};
+    Point end = enters ? inner : outer;
+    end.x -= rightwards ? arrow : -arrow;
+    const std::uint32_t cell = p_.cell[shown];
+    const double edge = cell_left(cell) + (at_left ? cell_width(cell) : 0);
+    const bool free = is_outermost(shown, at_left);
+    const double node_side = free ? edge : outer.x;
+    through_gap(route.points, end, enters ? node_side : border,
+                enters ? end.x
+                : free ? edge + (end.x - outer.x)
+                       : end.x);
     routes.push_back(route);
   }
 }

@@ -1,6 +1,8 @@
 // Frame: the geometry that the pictures share, in pixels with y downwards: boxes and the curves between them.
 #pragma once
 
+#include <map>
+
 #include "dump/layout.hpp"
 #include "dump/roles.hpp"
 
@@ -21,9 +23,8 @@ struct Route {
 /// What passes the border of a fold of hidden steps: an arrow between a shown node and the border.
 struct FoldRoute {
   std::uint32_t fold = 0;  ///< cell
-  Point start{}, end{};
-  bool rightwards = true;
-  bool enters = true;  ///< from a shown step; else it leaves towards one
+  bool enters = true;      ///< from a shown step; else it leaves towards one
+  std::vector<Point> points;
 };
 
 class Frame {
@@ -35,7 +36,9 @@ class Frame {
 
   /// The frame's left edge and the top of its highest row.
   Frame(const Graph& graph, const Placement& p, const LayoutOptions& o, Point origin)
-      : graph_(graph), p_(p), o_(o), l_(lay_out(graph, p, o_)), origin_(origin) {}
+      : graph_(graph), p_(p), o_(o), l_(lay_out(graph, p, o_)), origin_(origin) {
+    find_outermost();
+  }
 
   const Layout& layout() const { return l_; }
   const LayoutOptions& options() const { return o_; }
@@ -59,6 +62,9 @@ class Frame {
   void fold_routes_into(std::uint32_t node, std::vector<FoldRoute>& routes) const;
 
  private:
+  void find_outermost();
+  bool is_outermost(std::uint32_t node, bool rightwards) const;
+  void through_gap(std::vector<Point>& points, Point end, double out, double in) const;
   bool runs_sideways(std::uint32_t from, std::uint32_t to) const;
   double approach(std::uint32_t from, std::uint32_t to) const;
   Route rise(std::uint32_t from, std::uint32_t to, double entry) const;
@@ -70,6 +76,7 @@ class Frame {
   LayoutOptions o_;
   Layout l_;
   Point origin_;
+  std::map<std::uint64_t, std::pair<std::uint32_t, std::uint32_t>> outermost_;  // of a row of a cell: left and right
 };
 
 }  // namespace unspool::detail

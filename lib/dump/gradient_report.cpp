@@ -39,8 +39,7 @@ GradientVerdict verdict_of(const GradientCourse& c) {
 }
 
 std::vector<GradientCourse> find_courses(const Graph& graph) {
-  const Placement placement = place(graph, true);
-  const std::vector<Role> roles = find_roles(graph, placement);
+  const std::vector<Role> roles = roles_in_time(graph);
   std::map<std::uint32_t, GradientCourse> courses;  // by scope
   for (std::uint32_t i = 0; i < graph.nodes.size(); ++i) {
     const GraphNode& n = graph.nodes[i];
@@ -73,8 +72,10 @@ std::string range_text(const GraphValues& v) {
 
 FirstNonfinite first_value(const Graph& graph) {
   FirstNonfinite first;
+  // What steps wrote into later is not where it came from.
+  const std::vector<std::uint8_t> written = written_by_steps(graph);
   for (std::uint32_t i = 0; i < graph.values.size(); ++i) {
-    if (graph.values[i].nonfinite == 0) continue;
+    if (graph.values[i].nonfinite == 0 || written[i] != 0) continue;
     first = {true, false, i, ""};
     const GraphNode& n = graph.nodes[i];
     if (n.input_count == 0) {

@@ -162,40 +162,31 @@ class Layouter {
     }
   }
 
-  // A bar spans the columns that it deals with, or those of the bars that it deals with.
+  // One that deals with hidden steps only is hidden with them.
   void lay_bars() {
-    const std::uint32_t count = static_cast<std::uint32_t>(graph_.nodes.size());
-    std::vector<std::uint32_t> first(count, Placement::nowhere);
-    std::vector<std::uint32_t> last(count, 0);
-    const auto join = [&](std::uint32_t bar, std::uint32_t other) {
-      if (p_.cell[bar] != Placement::bar || !p_.is_drawn(other)) return;
-      const bool column = p_.in_column(other);
-      if (!column && p_.cell[other] != Placement::bar) return;
-      first[bar] = std::min(first[bar], column ? p_.cell[other] : first[other]);
-      last[bar] = std::max(last[bar], column ? p_.cell[other] : last[other]);
-    };
-    for (std::uint32_t i = 0; i < count; ++i)
-      for (const std::uint32_t input : graph_.inputs_of(graph_.nodes[i])) {
-        join(i, p_.drawn_as[input]);
-        if (p_.is_drawn(i)) join(p_.drawn_as[input], i);
-      }
-    for (std::uint32_t i = count; i-- > 0;)
-      if (p_.is_drawn(i))
-        for (const std::uint32_t input : graph_.inputs_of(graph_.nodes[i])) join(p_.drawn_as[input], i);
-    for (std::uint32_t i = 0; i < count; ++i) {
+    for (std::uint32_t i = 0; i < graph_.nodes.size(); ++i) {
       if (p_.cell[i] != Placement::bar || !out_.row_visible(out_.row[i], o_)) continue;
+      const std::uint32_t first = p_.first_cell[i], last = p_.last_cell[i];
+      const bool spans = first <= last;
+      if (spans && !any_visible(first, last)) continue;
       out_.visible[i] = 1;
-      const bool spans = first[i] <= last[i];
-      const double left = spans ? edge_of(first[i], true) : 0;
-      const double right = spans ? edge_of(last[i], false) : out_.width_total;
+      const double left = spans ? edge_of(first, true) : 0;
+      const double right = spans ? edge_of(last, false) : out_.width_total;
       out_.x[i] = (left + right) / 2;
       out_.width[i] = std::max(o_.node_width, right - left);
     }
   }
-  // A hidden column's edges are those of the fold.
+  bool any_visible(std::uint32_t first, std::uint32_t last) const {
+    for (std::uint32_t c = first; c <= last; ++c)
+      if (p_.cells[c].is_column() && out_.cells[c].visible) return true;
+    return false;
+  }
+  // What begins or ends at a hidden column does so in the middle of the fold.
   double edge_of(std::uint32_t c, bool left) const {
     while (!out_.cells[c].visible && !out_.cells[c].fold) --c;
-    return out_.cells[c].left + (left ? 0 : out_.cells[c].width);
+    const Layout::Cell& cell = out_.cells[c];
+    if (!cell.visible) return cell.left + cell.width / 2 + (left ? 4 : -4);
+    return cell.left + (left ? 0 : cell.width);
   }
 
   // For every node of a cell the bars that read it.

@@ -15,8 +15,7 @@ bool inside(const std::string& scope, const std::string& of) {
 }  // namespace
 
 std::vector<StepGradient> gradient_by_step(const Graph& graph, const StepSelect& select) {
-  const detail::Placement placement = detail::place(graph, true);
-  const std::vector<detail::Role> roles = detail::find_roles(graph, placement);
+  const std::vector<detail::Role> roles = detail::roles_in_time(graph);
   std::map<std::int64_t, StepGradient> steps;
   for (std::uint32_t i = 0; i < graph.nodes.size(); ++i) {
     const GraphNode& n = graph.nodes[i];

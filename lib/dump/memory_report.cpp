@@ -72,8 +72,7 @@ MemoryReport memory_report(const Graph& graph) {
 
 BudgetReport budget_report(const Graph& graph, std::int64_t bytes) {
   BudgetReport report;
-  const Placement placement = place(graph, true);
-  const std::vector<Role> roles = find_roles(graph, placement);
+  const std::vector<Role> roles = roles_in_time(graph);
   std::vector<std::int64_t> steps;
   std::int64_t in_steps = 0, states = 0, all = 0;
   for (std::uint32_t i = 0; i < graph.nodes.size(); ++i) {

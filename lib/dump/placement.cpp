@@ -24,11 +24,11 @@ struct Range {
 
 class Placer {
  public:
-  Placer(const Graph& graph, bool fold_views) : graph_(graph), count_(static_cast<std::uint32_t>(graph.nodes.size())) {
+  explicit Placer(const Graph& graph) : graph_(graph), count_(static_cast<std::uint32_t>(graph.nodes.size())) {
     out_.cell.assign(count_, nowhere);
     out_.stands_for.assign(count_, nowhere);
     out_.carried.assign(count_, 0);
-    fold(fold_views);
+    fold_views();
   }
 
   Placement run() {
@@ -39,6 +39,7 @@ class Placer {
     place_dependents();
     place_sources();
     mark_carried();
+    find_spans();
     return std::move(out_);
   }
 
@@ -52,14 +53,11 @@ class Placer {
   bool begins_block(std::uint32_t column) const { return column == lanes_[block_of(column)] + 1; }
   bool ends_block(std::uint32_t column) const { return column + 1 == lanes_[block_of(column) + 1]; }
 
-  // A view that nothing reads is drawn: folded, it would vanish.
-  void fold(bool fold_views) {
-    std::vector<std::uint8_t> read(count_, 0);
-    for (const std::uint32_t input : graph_.inputs) read[input] = 1;
+  void fold_views() {
     out_.drawn_as.resize(count_);
     for (std::uint32_t i = 0; i < count_; ++i) {
       const GraphNode& n = graph_.nodes[i];
-      const bool folds = fold_views && n.has(GraphNode::view) && n.input_count > 0 && read[i] != 0;
+      const bool folds = n.has(GraphNode::view) && n.input_count > 0;
       out_.drawn_as[i] = folds ? out_.drawn_as[graph_.inputs_of(n)[0]] : i;
     }
   }
@@ -293,6 +291,26 @@ class Placer {
     }
   }
 
+  void find_spans() {
+    out_.first_cell.assign(count_, nowhere);
+    out_.last_cell.assign(count_, 0);
+    for (std::uint32_t i = 0; i < count_; ++i)
+      for (const std::uint32_t input : graph_.inputs_of(graph_.nodes[i])) {
+        widen(i, source(input));
+        if (out_.is_drawn(i)) widen(source(input), i);
+      }
+    for (std::uint32_t i = count_; i-- > 0;)
+      if (out_.is_drawn(i))
+        for (const std::uint32_t input : graph_.inputs_of(graph_.nodes[i])) widen(source(input), i);
+  }
+  void widen(std::uint32_t bar, std::uint32_t other) {
+    if (out_.cell[bar] != Placement::bar || !out_.is_drawn(other)) return;
+    const bool column = out_.in_column(other);
+    if (!column && out_.cell[other] != Placement::bar) return;
+    out_.first_cell[bar] = std::min(out_.first_cell[bar], column ? out_.cell[other] : out_.first_cell[other]);
+    out_.last_cell[bar] = std::max(out_.last_cell[bar], column ? out_.cell[other] : out_.last_cell[other]);
+  }
+
   const Graph& graph_;
   std::uint32_t count_;
   Placement out_;
@@ -319,6 +337,6 @@ Groups group(const std::vector<std::uint32_t>& key, std::uint32_t count) {
   return groups;
 }
 
-Placement place(const Graph& graph, bool fold_views) { return Placer(graph, fold_views).run(); }
+Placement place(const Graph& drawn) { return Placer(drawn).run(); }
 
 }  // namespace unspool::detail

@@ -6,7 +6,7 @@
 // state (a decoder) has columns of its own to the right: a further block.
 #pragma once
 
-#include "unspool/graph.hpp"
+#include "dump/drawn.hpp"
 
 namespace unspool::detail {
 
@@ -27,12 +27,16 @@ struct Placement {
   std::vector<std::uint32_t> stands_for;  ///< of an initial state: a later state that takes its place, else nowhere
   std::vector<std::uint8_t> carried;      ///< read by another step, or at the end of time where such a node stands
 
+  /// Of each bar the columns that it deals with, or those of the bars that it deals with; first > last: none.
+  std::vector<std::uint32_t> first_cell, last_cell;
+
   bool in_cell(std::uint32_t node) const { return cell[node] < bar; }
   bool in_column(std::uint32_t node) const { return in_cell(node) && cells[cell[node]].is_column(); }
   bool is_drawn(std::uint32_t node) const { return cell[node] != nowhere; }
 };
 
-Placement place(const Graph& graph, bool fold_views);
+/// Of a graph as_drawn().
+Placement place(const Graph& drawn);
 
 /// Nodes grouped by a key in 0..count-1, each group in recording order.
 struct Groups {

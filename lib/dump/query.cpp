@@ -21,7 +21,7 @@ using Test = std::function<bool(std::uint32_t)>;
 constexpr int deepest = 100;  // brackets in brackets
 
 struct Facts {
-  explicit Facts(const Graph& g) : graph(g), placement(place(g, false)), roles(find_roles(g, placement)) {}
+  explicit Facts(const Graph& g) : graph(g), placement(place(as_drawn(g, false))), roles(find_roles(g, placement)) {}
   const Graph& graph;
   Placement placement;
   std::vector<Role> roles;

@@ -75,6 +75,11 @@ std::vector<Role> find_roles(const Graph& graph, const Placement& p) {
   return roles;
 }
 
+std::vector<Role> roles_in_time(const Graph& graph) {
+  const Graph drawn = as_drawn(graph, true);
+  return find_roles(drawn, place(drawn));
+}
+
 std::vector<std::uint32_t> parameters_of(const Graph& graph, const Placement& p, std::uint32_t node) {
   std::vector<std::uint32_t> found;
   for (const std::uint32_t input : graph.inputs_of(graph.nodes[node])) {
@@ -97,6 +102,23 @@ const char* parameter_color(std::uint32_t parameter) {
   static constexpr const char* colors[] = {"#7b4fb5", "#c2417c", "#00796b", "#b3541e", "#3949ab",
                                            "#6d4c41", "#5b7f1c", "#ad3a3a", "#00739e", "#8a6d00"};
   return colors[parameter % std::size(colors)];
+}
+
+std::string parameter_symbol(const std::string& name) {
+  std::string text = name.substr(name.find_last_of('.') + 1);  // npos + 1 is 0
+  const auto letter = [&](std::string_view word, char symbol) {
+    if (text.starts_with(word) && (text.size() == word.size() || text[word.size()] == '_'))
+      text.replace(0, word.size(), 1, symbol);
+  };
+  letter("weight", 'W');
+  letter("bias", 'b');
+  // The layer and the direction are said by where the node stands.
+  if (text.ends_with("_reverse")) text.resize(text.size() - 8);
+  const std::size_t layer = text.rfind("_l");
+  if (layer != std::string::npos && layer + 2 < text.size() &&
+      text.find_first_not_of("0123456789", layer + 2) == std::string::npos)
+    text.resize(layer);
+  return shorten(text, 9);
 }
 
 std::string short_name(const std::string& name, std::size_t limit) {

@@ -30,6 +30,48 @@ void lift_sources(const Graph& graph, const Placement& p, std::vector<std::uint3
   }
 }
 
+// A row of bars, as the stretch of columns that they take up; they come one after the other in one direction.
+struct BarRow {
+  std::uint32_t first, last;
+};
+
+// The lowest row of a level that has room for a bar.
+std::uint32_t place_bar(std::vector<BarRow>& rows, std::uint32_t first, std::uint32_t last) {
+  std::uint32_t k = 0;
+  if (first <= last)
+    while (k < rows.size() && first <= rows[k].last && rows[k].first <= last) ++k;
+  else
+    k = static_cast<std::uint32_t>(rows.size());
+  if (k == rows.size()) rows.push_back({first <= last ? first : 0, first <= last ? last : Placement::nowhere});
+  rows[k].first = std::min(rows[k].first, first);
+  rows[k].last = std::max(rows[k].last, last);
+  return k;
+}
+
+// From levels to rows: the bars of a level come first, one above another unless they deal with different steps, then the
+// row of its other nodes.
+std::uint32_t spread_bars(const Placement& p, std::uint32_t levels, std::vector<std::uint32_t>& row) {
+  const std::uint32_t count = static_cast<std::uint32_t>(row.size());
+  std::vector<std::vector<BarRow>> bars(levels);
+  std::vector<std::uint8_t> others(levels, 0);
+  std::vector<std::uint32_t> place(count, 0);
+  for (std::uint32_t i = 0; i < count; ++i) {
+    if (p.cell[i] == Placement::bar)
+      place[i] = place_bar(bars[row[i]], p.first_cell[i], p.last_cell[i]);
+    else if (p.is_drawn(i))
+      others[row[i]] = 1;
+  }
+  std::vector<std::uint32_t> first(levels + 1, 0);
+  for (std::uint32_t l = 0; l < levels; ++l)
+    first[l + 1] = first[l] + static_cast<std::uint32_t>(bars[l].size()) + others[l];
+  for (std::uint32_t i = 0; i < count; ++i) {
+    if (!p.is_drawn(i)) continue;
+    const std::uint32_t level = row[i];
+    row[i] = first[level] + (p.cell[i] == Placement::bar ? place[i] : static_cast<std::uint32_t>(bars[level].size()));
+  }
+  return first[levels];
+}
+
 }  // namespace
 
 std::uint32_t find_rows(const Graph& graph, const Placement& p, std::vector<std::uint32_t>& row) {
@@ -45,24 +87,7 @@ std::uint32_t find_rows(const Graph& graph, const Placement& p, std::vector<std:
   for (std::uint32_t i = 0; i < count; ++i)
     if (p.stands_for[i] != Placement::nowhere) row[i] = std::max(row[i], row[p.stands_for[i]]);
 
-  // From levels to rows: the bars of a level come one above another, then the row of its other nodes.
-  std::vector<std::uint32_t> bars(levels, 0);
-  std::vector<std::uint8_t> others(levels, 0);
-  for (std::uint32_t i = 0; i < count; ++i) {
-    if (p.cell[i] == Placement::bar)
-      ++bars[row[i]];
-    else if (p.is_drawn(i))
-      others[row[i]] = 1;
-  }
-  std::vector<std::uint32_t> first(levels + 1, 0);
-  for (std::uint32_t l = 0; l < levels; ++l) first[l + 1] = first[l] + bars[l] + others[l];
-  std::vector<std::uint32_t> placed(levels, 0);
-  for (std::uint32_t i = 0; i < count; ++i) {
-    if (!p.is_drawn(i)) continue;
-    const std::uint32_t level = row[i];
-    row[i] = first[level] + (p.cell[i] == Placement::bar ? placed[level]++ : bars[level]);
-  }
-  return first[levels];
+  return spread_bars(p, levels, row);
 }
 
 }  // namespace unspool::detail

@@ -17,10 +17,64 @@ const networks = [
   ["lstm", "--steps", "50", "--layers", "2", "--hidden", "16"],
   ["lstm", "--composed", "--steps", "30", "--layers", "2", "--hidden", "8", "--loss", "last"],
   ["gru", "--composed", "--steps", "40", "--hidden", "8"],
+  ["gru", "--steps", "30", "--layers", "2"],
   ["rnn", "--steps", "4"],
+  ["lstm", "--whole", "--steps", "300", "--layers", "2", "--batch", "16"],
+  ["gru", "--whole", "--steps", "12", "--loss", "last"],
+  ["rnn", "--whole", "--steps", "1"],
 ];
 
-if (tool)
+if (tool) {
+  for (const model of ["rnn", "lstm", "gru"])
+    test(`whole-sequence layers of demo ${model} are steps and what they hand on`, async ({open, folder}) => {
+      const html = demo(folder, "demo.html", model, "--whole", "--steps", "20", "--layers", "2", "--batch", "32"),
+        page = await open(null, {html});
+      for (const view of ["unrolled", "folded"]) {
+        const shown = await page.evaluate((view) => {
+          const app = window.unspool;
+          app.setDetail("ops");
+          app.views.unrolled.folds.unfoldAll();
+          app.views.unrolled.build();
+          app.setView(view);
+          return app.view.scene.units.node.map((i) => app.graph.opName(i));
+        }, view);
+        check(!shown.includes("step_buffer") && !shown.includes("steps_done"), `${view}: ${[...new Set(shown)]}`);
+        equal(shown.filter((op) => op === model + "_step").length, view === "folded" ? 2 : 40, `${view}: steps`);
+      }
+      const {columns, before} = await page.evaluate(() => {
+        const {facts, graph} = window.unspool,
+          cell = (i) => facts.placement.cell[i];
+        const steps = Array.from({length: graph.count}, (_, i) => i).filter((i) => graph.opName(i).endsWith("_step"));
+        return {
+          columns: facts.steps,
+          before: steps.filter((i) => Array.from(facts.graph.inputsOf(i)).some((from) => cell(from) === cell(i) - 1)),
+        };
+      });
+      equal([columns, before.length], [20, 40], "columns, and steps that read the one before or the initial state");
+    });
+
+  test("what each step adds to a parameter is what the graph file says, and adds up", async ({open, folder}) => {
+    const page = await open(null, {html: demo(folder, "demo.html", "lstm", "--whole", "--steps", "40")});
+    const sums = await page.evaluate(() => {
+      const app = window.unspool;
+      app.setView("parameter");
+      const shared = app.graph.parameters.filter(({name}) => name.startsWith("lstm."));
+      return shared.map(({norm, series}) => ({
+        steps: series.steps.length,
+        norm,
+        // the cosines' share of the norm: the projections of the steps add up to the whole
+        sum: series.norm.reduce((sum, n, k) => sum + n * series.cosine[k], 0),
+        last: series.running[0],
+      }));
+    });
+    equal(sums.length, 4, "parameters of the layer");
+    for (const {steps, norm, sum, last} of sums) {
+      equal(steps, 40, "steps");
+      check(Math.abs(sum - norm) <= 1e-9 * norm, `projections add up to ${sum}, the gradient's norm is ${norm}`);
+      check(Math.abs(last - norm) <= 1e-9 * norm, `the running sum ends at ${last}, not at ${norm}`);
+    }
+  });
+
   for (const options of networks) {
     const name = options.join(" ");
 
@@ -60,3 +114,4 @@ if (tool)
       }
     });
   }
+}

@@ -4,6 +4,7 @@
 graph_tool.py PROGRAM CASE"""
 import json
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -31,7 +32,15 @@ def demo(folder, *arguments, name="g.json"):
 
 
 def draws_every_view(folder):
-    """Every view, theme and format of a demo; the pictures parse as XML."""
+    """Every view, theme and format of a demo, and of whole-sequence layers; the pictures parse as XML."""
+    for model in ("rnn", "lstm", "gru"):
+        demo(folder, model, "--steps", "20", "--layers", "2", "--whole", "--batch", "32")
+        for view in ("unrolled", "folded", "gradient", "parameter"):
+            run(folder, "render", "g.json", "-o", "x.svg", "--view", view)
+            text = "".join(xml.etree.ElementTree.parse(folder / "x.svg").getroot().itertext())
+            # The memory that steps share is a part of the edges.
+            assert "step_buffer" not in text and "steps_done" not in text, (model, view)
+            assert view != "parameter" or "weight_hh_l1" in text
     demo(folder, "lstm", "--steps", "20", "--layers", "2", "--composed")
     for view in ("unrolled", "folded", "modules", "memory", "gradient", "parameter"):
         for theme in ("light", "dark", "print"):
@@ -71,6 +80,11 @@ def answers_in_words(folder):
     assert stat["peak_bytes"] == stat["arena_bytes"] + stat["gradient_bytes_peak"], stat
     assert "steps          12" in run(folder, "stat", "g.json")
     assert "verdict: " in run(folder, "grad", "g.json")
+    contributions = run(folder, "grad", "g.json", "--param", "l0.weight_hh").splitlines()
+    assert len(contributions) == 2 + 12, contributions  # a name, a head and every step, the last one first
+    norm = contributions[0].split()[-1]
+    assert contributions[2].split()[2] == "11" and contributions[-1].split()[4] == norm, contributions
+    assert all(-1 <= float(line.split()[5]) <= 1 for line in contributions[2:])
     assert "alive at the peak:" in run(folder, "memory", "g.json")
     assert "recorded again" in run(folder, "memory", "g.json", "--budget", str(stat["peak_bytes"] * 3 // 4))
     assert "impossible" in run(folder, "memory", "g.json", "--budget", "1kB", code=1)
@@ -107,7 +121,7 @@ def says_what_is_wrong(folder):
                       ["render", "g.json", "--steps", "a:b"], ["render", "g.json", "--scope", "("],
                       ["render", "g.json", "--max-nodes", "0"], ["query", "g.json", "op="], ["demo", "cnn"],
                       ["demo", "rnn", "--steps", "0"], ["export", "g.json", "--to", "excel"], ["diff", "-", "-"],
-                      ["memory", "g.json", "--budget", "lots"]):
+                      ["memory", "g.json", "--budget", "lots"], ["grad", "g.json", "--param", "nobody"]):
         run(folder, *arguments, code=2)
     for name in ("none.json", "bad.json", "old.json", "noise", "."):
         for command in ("stat", "verify", "render", "grad", "memory"):
@@ -156,6 +170,30 @@ def graphviz_accepts(folder):
                 assert edges == 6 * steps + 2 * (steps - 1) + shared * steps, (steps, edges)
     run(folder, "demo", "rnn", "--steps", "6", "-o", "g.dot")
     json.loads(subprocess.run(["dot", "-Tjson", "g.dot"], cwd=folder, capture_output=True, check=True).stdout)
+
+
+def shells_and_manual_know_every_option(folder):
+    """Every command and option that --help lists is in the three completions and in the manual, which man accepts."""
+    home = pathlib.Path(__file__).resolve().parents[2] / "tools" / "graph"
+    texts = [path.read_text() for path in (home / "completions").iterdir()]
+    manual = (home / "unspool-graph.1").read_text().replace("\\-", "-")
+    top = run(folder, "--help")
+    commands = re.findall(r"^  ([a-z]+)  ", top[top.index("Subcommands"):], re.M)
+    assert len(commands) == 9, commands
+    for command in commands:
+        options = set(re.findall(r"--([a-z][a-z-]+)", run(folder, command, "--help"))) - {"help"}
+        for option in options:
+            assert all(re.search(rf"-(-|l |o )?{option}\b", text) for text in texts), (command, option)
+            assert f"--{option}" in manual or option == "output", (command, option)
+        assert all(command in text for text in [*texts, manual]), command
+    script = 'source "$1"; COMP_WORDS=(unspool-graph render g.json --view m); COMP_CWORD=4; _unspool_graph; ' \
+             'echo "${COMPREPLY[@]}"'
+    said = subprocess.run(["bash", "-c", script, "bash", str(home / "completions" / "unspool-graph.bash")],
+                          capture_output=True, check=True)
+    assert said.stdout.split() == [b"modules", b"memory"], said
+    if shutil.which("man"):
+        shown = subprocess.run(["man", "--warnings", "-l", str(home / "unspool-graph.1")], capture_output=True)
+        assert shown.returncode == 0 and shown.stderr == b"", shown.stderr
 
 
 def draws_in_time(folder):

@@ -13,7 +13,8 @@ using V = us::Var<>;
 namespace {
 
 struct Placed {
-  explicit Placed(const us::Tape<>& tape) : placement(us::detail::place(us::capture(tape), true)) {}
+  explicit Placed(const us::Tape<>& tape)
+      : placement(us::detail::place(us::detail::as_drawn(us::capture(tape), true))) {}
   std::uint32_t cell(const V& v) const { return placement.cell[v.index()]; }
   std::int64_t columns() const {
     return std::count_if(placement.cells.begin(), placement.cells.end(), [](const auto& c) { return c.is_column(); });

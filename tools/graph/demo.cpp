@@ -17,6 +17,7 @@ struct DemoOptions {
   std::int64_t steps = 8, layers = 1, hidden = 16, input = 8, batch = 4;
   std::uint64_t seed = 1;
   bool composed = false;
+  bool whole = false;
   Picture picture;
 };
 
@@ -26,11 +27,11 @@ class Demo {
 
   us::Graph run() {
     if (o_.model == "rnn")
-      record<us::RNNCell<Real>>(us::RNNCellOptions{.fused = !o_.composed});
+      record<us::RNN<Real>, us::RNNCell<Real>, us::RNNOptions, us::RNNCellOptions>();
     else if (o_.model == "lstm")
-      record<us::LSTMCell<Real>>(us::LSTMCellOptions{.fused = !o_.composed});
+      record<us::LSTM<Real>, us::LSTMCell<Real>, us::LSTMOptions, us::LSTMCellOptions>();
     else
-      record<us::GRUCell<Real>>(us::GRUCellOptions{.fused = !o_.composed});
+      record<us::GRU<Real>, us::GRUCell<Real>, us::GRUOptions, us::GRUCellOptions>();
     return us::capture(tape_);
   }
 
@@ -38,15 +39,38 @@ class Demo {
   static us::Var<Real> output(const us::Var<Real>& h) { return h; }
   static us::Var<Real> output(const us::LSTMState<Real>& state) { return state.h; }
 
-  us::Var<Real> noise(std::int64_t width) {
-    us::Tensor<Real> x({o_.batch, width});
+  us::Var<Real> noise(const us::Shape& shape) {
+    us::Tensor<Real> x(shape);
     for (Real& v : x.values()) v = random_.normal();
     return tape_.input(x);
   }
 
+  template <class Layer, class Cell, class LayerOptions, class CellOptions>
+  void record() {
+    if (o_.whole)
+      record_whole<Layer, LayerOptions>();
+    else
+      record_steps<Cell, CellOptions>();
+  }
+
+  // Layer by layer over all steps, as layers do.
+  template <class Layer, class Options>
+  void record_whole() {
+    Options options{.input = o_.input, .hidden = o_.hidden, .layers = static_cast<int>(o_.layers)};
+    options.fused = !o_.composed;
+    const Layer layer(params_, o_.model, options);
+    const us::Linear<Real> head(params_, "head", {.input = o_.hidden, .output = o_.input});
+    us::Var<Real> ys = layer(noise({o_.steps, o_.batch, o_.input})).outputs;
+    if (o_.loss == "last") ys = slice(ys, 0, o_.steps - 1, o_.steps);
+    const us::Var<Real> out = head(ys);
+    tape_.backward(us::mse(out, noise(out.shape())));
+  }
+
   // Time outside, layers inside: a step is one column, as in the figures of textbooks.
   template <class Cell, class Options>
-  void record(Options options) {
+  void record_steps() {
+    Options options;
+    options.fused = !o_.composed;
     std::vector<Cell> cells;
     options.hidden = o_.hidden;
     for (std::int64_t layer = 0; layer < o_.layers; ++layer) {
@@ -59,13 +83,13 @@ class Demo {
     us::Var<Real> loss;
     for (std::int64_t t = 0; t < o_.steps; ++t) {
       const auto step = tape_.step(t);
-      us::Var<Real> x = noise(o_.input);
+      us::Var<Real> x = noise({o_.batch, o_.input});
       for (std::size_t layer = 0; layer < cells.size(); ++layer) {
         states[layer] = cells[layer](x, states[layer]);
         x = output(states[layer]);
       }
       if (o_.loss == "last" && t + 1 < o_.steps) continue;
-      const us::Var<Real> error = us::mse(head(x), noise(o_.input));
+      const us::Var<Real> error = us::mse(head(x), noise({o_.batch, o_.input}));
       loss = t == 0 || o_.loss == "last" ? error : loss + error;
     }
     tape_.backward(loss);
@@ -101,6 +125,7 @@ void add_demo(CLI::App& app, Context&) {
       ->check(CLI::IsMember({"all", "last"}))
       ->option_text("all|last [all]");
   command->add_flag("--composed", o->composed, "cells of elementary ops, gate by gate");
+  command->add_flag("--whole", o->whole, "layers over whole sequences instead of a cell a step");
   add_picture(*command, o->picture, "--show-steps");
   command->callback([o] {
     if (o->picture.style.title.empty()) o->picture.style.title = "A recurrent network: " + o->model;

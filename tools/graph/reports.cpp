@@ -44,18 +44,37 @@ std::string stat_json(const us::GraphSummary& s) {
       s.gradient_bytes_peak, s.peak_bytes, s.steps, s.period, s.repetitions, s.longest_path);
 }
 
-// Ends and a few between.
-std::string course_table(const us::GradientCourse& c) {
+// A line for each of `count` steps, the last one first; of many the ends.
+template <class Line>
+std::string step_table(std::size_t count, Line line) {
   std::string text;
-  const std::size_t count = c.steps.size();
   for (std::size_t k = count; k-- > 0;) {
     const bool shown = count <= 12 || k < 4 || k + 4 >= count;
     if (shown)
-      text += fmt::format("  t = {:<8} {}\n", c.steps[k], number(c.norms[k]));
+      text += line(k);
     else if (k == count - 5)
       text += "  ...\n";
   }
   return text;
+}
+
+std::string course_table(const us::GradientCourse& c) {
+  return step_table(c.steps.size(),
+                    [&](std::size_t k) { return fmt::format("  t = {:<8} {}\n", c.steps[k], number(c.norms[k])); });
+}
+
+// What every step adds to a shared parameter's gradient, in the order in which the walk back adds it.
+std::string series_text(const us::GraphParameter& p) {
+  const us::GraphSeries& s = p.series;
+  std::string text = fmt::format("{}: gradient norm {}\n", p.name, number(p.gradient_norm));
+  if (s.steps.empty()) return text + "  no contributions by step: the tape kept no ledger\n";
+  text += fmt::format("  {:<12} {:<12} {:<12} {}\n", "step", "adds", "sum so far", "cosine to the total");
+  return text + step_table(s.steps.size(), [&](std::size_t k) {
+           const double cosine = s.norm[k] * p.gradient_norm > 0 ? s.dot[k] / (s.norm[k] * p.gradient_norm) : 0;
+           return fmt::format("  {:<12} {:<12} {:<12} {}\n",
+                              s.steps[k] < 0 ? "outside" : fmt::format("t = {}", s.steps[k]), number(s.norm[k]),
+                              number(s.running_norm[k]), number(cosine));
+         });
 }
 
 std::string grad_text(const us::Graph& graph, const us::GradientReport& r) {
@@ -71,6 +90,15 @@ std::string grad_text(const us::Graph& graph, const us::GradientReport& r) {
   if (r.courses.empty() && !r.first.found)
     text += "no gradient norms of states: run backward() on a tape with keep_gradient_norms, in steps\n";
   return text + fmt::format("verdict: {}\n", us::verdict_name(r.verdict));
+}
+
+const us::GraphParameter& find_parameter(const us::Graph& graph, const std::string& name) {
+  std::string known;
+  for (const us::GraphParameter& p : graph.parameters) {
+    if (p.name == name) return p;
+    known += (known.empty() ? "" : ", ") + p.name;
+  }
+  throw CLI::ValidationError("--param", "must name a parameter of the graph: " + known + "; given " + name);
 }
 
 std::string memory_text(const us::Graph& graph, const us::MemoryReport& r) {
@@ -121,8 +149,12 @@ void add_stat(CLI::App& app, Context& context) {
 void add_grad(CLI::App& app, Context& context) {
   CLI::App* command = app.add_subcommand("grad", "tell how gradients fare over time, and where a NaN came from");
   const auto file = add_file(*command);
+  auto parameter = std::make_shared<std::string>();
+  command->add_option("--param", *parameter, "tell instead what each step adds to this parameter's gradient")
+      ->option_text("NAME");
   command->callback([=, &context] {
     const us::Graph graph = us::with_found_steps(read_input(*file, context));
+    if (!parameter->empty()) return print(series_text(find_parameter(graph, *parameter)));
     const us::GradientReport report = us::gradient_report(graph);
     print(grad_text(graph, report));
     if (report.verdict == us::GradientVerdict::nonfinite) context.exit = negative;

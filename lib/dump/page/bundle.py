@@ -19,7 +19,7 @@ import zlib
 FOLDER = pathlib.Path(__file__).resolve().parent
 BUDGET = 100_000  # bytes of the page before its data
 SCRIPTS = """
-    text model validate decode period placement units folds stamp theme geometry layout routes foldedges facts camera paint tiles look
+    text model validate decode period drawn placement roles units folds stamp theme geometry layout routes foldedges facts camera paint tiles look
     backward folded overlay timeline graphview query axes memoryview gates gradientfacts normlines heatview parameterview
     modules details minimap link keys pointer chrome player hints app main""".split()
 

@@ -202,7 +202,8 @@ function decodeParameter(parameter, graph) {
   const steps = [];
   for (const [first, count, stride] of series.steps) for (let k = 0; k < count; k++) steps.push(first + k * stride);
   const [norms, dot, running] = ["norm", "dot", "running_norm"].map((key) => decodeReals(series[key], steps.length));
-  out.series = {steps, norm: norms, running, cosine: dot.map((d, k) => d / (norms[k] * out.norm))};
+  const cosine = dot.map((d, k) => (norms[k] * out.norm > 0 ? d / (norms[k] * out.norm) : 0));
+  out.series = {steps, norm: norms, running, cosine};
   return out;
 }
 

@@ -3,14 +3,14 @@
 
 class Facts {
   constructor(graph) {
-    this.graph = graph;
     this.inferred = inferSteps(graph);
-    this.placement = place(graph);
-    this.role = findRoles(graph, this.placement);
+    this.graph = asDrawn(graph);
+    this.placement = place(this.graph);
+    this.role = findRoles(this.graph, this.placement);
     this.findUses();
     this.steps = this.placement.cells.filter((cell) => cell.step !== LANE).length;
     this.norms = new LogScale(graph.norm);
-    this.stages = findStages(graph, this.placement);
+    this.stages = findStages(this.graph, this.placement);
   }
 
   cellOf(i) {

@@ -23,17 +23,26 @@ function passBorder(facts, scene, routes, slot, hidden, edge, side) {
     if (!drawn.has(key)) routes.push(route);
     drawn.add(key);
   };
-  const line = (x, y, toX, toY) => {
-    const route = [x, y];
-    if (Math.abs(y - toY) < 0.5) straightTo(route, toX, toY);
-    else route.push(x + (toX - x) * 0.5, y, x + (toX - x) * 0.5, toY, toX, toY);
+  const out = (u) => {
+    const route = [scene.x[u] + (side * scene.width[u]) / 2, scene.y[u]];
+    straightTo(route, edge - side * ARROW, scene.y[u]);
+    return route;
+  };
+  // Level but in the gap between fold and column.
+  const into = (y, u) => {
+    const toX = scene.x[u] + side * (scene.width[u] / 2 + ARROW),
+      toY = scene.y[u],
+      turn = isOutermost(scene, u, side) ? sideOf(slot, side) + side * ARROW : toX;
+    const route = [edge, y],
+      bend = (turn - edge) * 0.8;
+    if (Math.abs(y - toY) > 0.5) route.push(edge + bend, y, turn - bend, toY, turn, toY);
+    straightTo(route, toX, toY);
     return route;
   };
   for (const u of slot.shown)
     for (const i of units.members[u] ?? [units.node[u]])
       for (const reader of facts.drawnReaders(i))
-        if (placement.cell[reader] === hidden)
-          put("out" + u, line(scene.x[u] + (side * scene.width[u]) / 2, scene.y[u], edge - side * ARROW, scene.y[u]));
+        if (placement.cell[reader] === hidden) put("out" + u, out(u));
   for (const u of slot.shown)
     for (const i of units.members[u] ?? [units.node[u]])
       for (const input of graph.inputsOf(i)) {
@@ -42,7 +51,7 @@ function passBorder(facts, scene, routes, slot, hidden, edge, side) {
         const twin = facts.twin(from, slot.cell),
           like = twin >= 0 ? units.of[twin] : NOWHERE;
         const y = like === NOWHERE ? scene.y[u] : scene.y[like];
-        put("in" + u + ":" + like, line(edge, y, scene.x[u] + side * (scene.width[u] / 2 + ARROW), scene.y[u]));
+        put("in" + u + ":" + like, into(y, u));
       }
 }
 

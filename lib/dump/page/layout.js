@@ -47,6 +47,7 @@ class Layouter {
     scene.y = Float64Array.from({length: units.count}, (_, u) => rowY(units.row[u]));
     for (let u = 0; u < units.count; u++) if (units.cell[u] === BAR) scene.bars.push(u);
     scene.slotOf = new Map(slots.filter((slot) => !slot.fold).map((slot) => [slot.cell, slot]));
+    scene.outermost = findOutermost(scene, slots);
     scene.bands = this.findBands();
     return scene;
   }
@@ -100,18 +101,14 @@ class Layouter {
   // Left: reads an earlier column; right: a later one, or is what the loss compares with. Of one step alone it is the
   // other way round: what leads back to it comes round its right side.
   side(u, c) {
-    if (this.folds.silent) {
-      const {placement, graph, units} = this;
-      for (const i of units.members[u] ?? [units.node[u]])
-        for (const input of graph.inputsOf(i)) {
-          const cell = placement.cell[placement.drawnAs[input]];
-          if (cell < BAR && cell !== c && placement.cells[cell].step !== LANE) return cell < c ? 1 : -1;
-        }
-    }
-    for (const from of this.units.inputsOf(u)) {
-      const cell = this.units.cell[from];
-      if (cell < BAR && cell !== c) return cell < c ? -1 : 1;
-    }
+    const {placement, graph, units} = this,
+      {silent} = this.folds;
+    for (const i of units.members[u] ?? [units.node[u]])
+      for (const input of graph.inputsOf(i)) {
+        const cell = placement.cell[placement.drawnAs[input]];
+        if (cell >= BAR || cell === c || (silent && placement.cells[cell].step === LANE)) continue;
+        return cell < c === Boolean(silent) ? 1 : -1;
+      }
     return this.isTarget(u) ? 1 : 0;
   }
   isTarget(u) {
@@ -142,32 +139,24 @@ class Layouter {
     this.totalWidth = Math.max(0, at - this.geometry.between);
   }
 
-  // A bar spans the columns that it deals with, or those of the bars that it deals with.
+  // A bar spans the columns that it deals with. What begins or ends at a hidden one does so in the middle of the fold.
   layBars(slots) {
-    const {units} = this;
-    const left = new Float64Array(units.count).fill(Infinity),
-      right = new Float64Array(units.count).fill(-Infinity);
-    const slotOf = new Map(slots.filter((slot) => slot.shown).map((slot) => [slot.cell, slot]));
-    const join = (bar, other) => {
-      if (units.cell[bar] !== BAR) return;
-      const slot = slotOf.get(units.cell[other]);
-      if (units.cell[other] !== BAR && (!slot || slot.step === LANE)) return;
-      left[bar] = Math.min(left[bar], slot ? slot.left : left[other]);
-      right[bar] = Math.max(right[bar], slot ? slot.left + slot.width : right[other]);
+    const {units, placement} = this;
+    const slotAt = (cell) => {
+      const after = lowerBound(slots, (slot) => (slot.fold ? slot.fold[0] : slot.cell) <= cell);
+      return slots[Math.max(0, after - 1)];
     };
-    for (let u = 0; u < units.count; u++)
-      for (const from of units.inputsOf(u)) {
-        join(u, from);
-        join(from, u);
-      }
-    for (let u = units.count; u-- > 0;) for (const from of units.inputsOf(u)) join(from, u);
+    const edge = (cell, right) => {
+      const slot = slotAt(cell);
+      return slot.fold ? slot.left + slot.width / 2 + (right ? -4 : 4) : slot.left + (right ? slot.width : 0);
+    };
     for (let u = 0; u < units.count; u++) {
       if (units.cell[u] !== BAR) continue;
-      const spans = left[u] < right[u];
-      const a = spans ? left[u] : 0,
-        b = spans ? right[u] : this.totalWidth;
-      this.x[u] = (a + b) / 2;
-      this.width[u] = Math.max(this.geometry.width, b - a);
+      const [first, last] = [placement.firstCell[units.node[u]], placement.lastCell[units.node[u]]];
+      const left = first <= last ? edge(first, false) : 0,
+        right = first <= last ? edge(last, true) : this.totalWidth;
+      this.x[u] = (left + right) / 2;
+      this.width[u] = Math.max(this.geometry.width, right - left);
     }
   }
 

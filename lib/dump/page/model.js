@@ -1,7 +1,7 @@
 // The graph in memory: a column a property, an entry a node, so that a million nodes stay small and quick to walk.
 
 const NOWHERE = 0xffffffff;
-const FLAG = {view: 1, needsGrad: 2, parameter: 4, severed: 8};
+const FLAG = {view: 1, needsGrad: 2, parameter: 4, severed: 8, helper: 16}; // helper: as drawn, a part of an edge
 
 class Graph {
   constructor(count) {

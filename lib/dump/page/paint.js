@@ -69,33 +69,37 @@ class Painter {
     ctx.restore();
   }
 
-  /** What one step hands to another. */
+  /** Edges that are no part of a stamp: what one step hands to another, and between bars and lanes. */
   crossEdges(scene, shown, box) {
-    const {ctx, theme} = this,
-      {units} = scene;
-    ctx.strokeStyle = ctx.fillStyle = theme.carry;
-    ctx.lineWidth = this.near ? 2.4 : this.far ? 1 / this.zoom : 1.8 / Math.sqrt(this.zoom);
-    const routes = [];
-    for (const slot of shown)
-      for (const u of slot.shown ?? [])
-        for (const from of units.inputsOf(u))
-          if (!inOneColumn(scene, from, u)) routes.push(sidewaysRoute(scene, from, u));
-    for (const u of scene.bars)
+    const {units} = scene,
+      carried = [],
+      others = [];
+    const add = (u) => {
       for (const from of units.inputsOf(u))
-        if (!inOneColumn(scene, from, u)) routes.push(sidewaysRoute(scene, from, u));
+        if (!inOneColumn(scene, from, u))
+          (isCarried(scene, from, u) ? carried : others).push(sidewaysRoute(scene, from, u));
+    };
+    for (const slot of shown) slot.shown?.forEach(add);
+    scene.bars.forEach(add);
     // Into what is off to the right, or comes from there.
     const last = shown.at(-1);
     const next = last && scene.slots[scene.slots.indexOf(last) + 1];
-    for (const u of next?.shown ?? [])
-      for (const from of units.inputsOf(u))
-        if (!inOneColumn(scene, from, u)) routes.push(sidewaysRoute(scene, from, u));
-    for (const route of scene.foldRoutes ?? []) if (route[0] < box.right && route.at(-2) > box.left) routes.push(route);
+    next?.shown?.forEach(add);
+    for (const route of scene.foldRoutes ?? []) if (route[0] < box.right && route.at(-2) > box.left) carried.push(route);
+    this.routes(others, this.theme.line, 1);
+    this.routes(carried, this.theme.carry, 1.25);
+  }
+
+  routes(routes, color, headSize) {
+    const {ctx} = this;
+    ctx.strokeStyle = ctx.fillStyle = color;
+    ctx.lineWidth = (this.near ? 1.9 : this.far ? 0.8 / this.zoom : 1.4 / Math.sqrt(this.zoom)) * headSize;
     ctx.beginPath();
     for (const route of routes) trace(ctx, route);
     ctx.stroke();
     if (!this.near) return;
     ctx.beginPath();
-    for (const route of routes) head(ctx, route, 1.25);
+    for (const route of routes) head(ctx, route, headSize);
     ctx.fill();
   }
 
@@ -246,6 +250,12 @@ function inOneColumn(scene, from, to) {
   if (a === BAR) return scene.slotOf.get(b)?.step !== LANE;
   if (b === BAR) return scene.slotOf.get(a)?.step !== LANE;
   return a === b;
+}
+
+/** Whether an edge leads from a step, or from an initial state, into a step. */
+function isCarried(scene, from, to) {
+  const {cell} = scene.units;
+  return cell[from] < BAR && cell[to] < BAR && scene.slotOf.get(cell[to])?.step !== LANE;
 }
 
 function trace(ctx, route) {

@@ -25,9 +25,10 @@ class Placer {
     this.placeDependents();
     this.placeSources();
     this.markCarried();
+    this.findSpans();
     this.members = groupBy(this.cell, this.cells.length);
-    const {cells, cell, drawnAs, standsFor, carried, members} = this;
-    return {cells, cell, drawnAs, standsFor, carried, members};
+    const {cells, cell, drawnAs, standsFor, carried, members, firstCell, lastCell} = this;
+    return {cells, cell, drawnAs, standsFor, carried, members, firstCell, lastCell};
   }
 
   isDrawn(i) {
@@ -54,8 +55,9 @@ class Placer {
     this.drawnAs = new Uint32Array(graph.count);
     for (let i = 0; i < graph.count; i++) {
       const source = graph.inputs[graph.inputStart[i]];
-      const folds = graph.has(i, FLAG.view) && graph.inputStart[i + 1] > graph.inputStart[i];
-      this.drawnAs[i] = folds && (reads[i] || reads[source] > 1) ? this.drawnAs[source] : i;
+      const view = graph.has(i, FLAG.view) && graph.inputStart[i + 1] > graph.inputStart[i];
+      const folds = (view && (reads[i] || reads[source] > 1)) || graph.has(i, FLAG.helper);
+      this.drawnAs[i] = folds ? this.drawnAs[source] : i;
     }
   }
 
@@ -260,6 +262,26 @@ class Placer {
       if (like >= 0) this.carried[like] = 1;
     }
   }
+
+  // Of each bar the columns that it deals with, or those of the bars that it deals with; first > last: none.
+  findSpans() {
+    const {graph} = this;
+    this.firstCell = new Uint32Array(graph.count).fill(NOWHERE);
+    this.lastCell = new Uint32Array(graph.count);
+    for (let i = 0; i < graph.count; i++)
+      for (const input of graph.inputsOf(i)) {
+        this.widen(i, this.drawnAs[input]);
+        this.widen(this.drawnAs[input], i);
+      }
+    for (let i = graph.count; i-- > 0;) for (const input of graph.inputsOf(i)) this.widen(this.drawnAs[input], i);
+  }
+  widen(bar, other) {
+    if (this.cell[bar] !== BAR) return;
+    const column = this.inColumn(other);
+    if (!column && this.cell[other] !== BAR) return;
+    this.firstCell[bar] = Math.min(this.firstCell[bar], column ? this.cell[other] : this.firstCell[other]);
+    this.lastCell[bar] = Math.max(this.lastCell[bar], column ? this.cell[other] : this.lastCell[other]);
+  }
 }
 
 const place = (graph) => new Placer(graph).run();
@@ -275,32 +297,4 @@ function likeAt(graph, members, k, i) {
     if (k >= off && k - off < members.length && isLike(members[k - off])) return members[k - off];
   }
   return -1;
-}
-
-const ROLE = {op: 0, input: 1, constant: 2, state: 3, loss: 4, cell: 5, head: 6};
-
-/** What each node is to the reader of a picture. */
-function findRoles(graph, placement) {
-  const {drawnAs, cell, carried} = placement;
-  const one = Uint8Array.from(graph.shapes, (shape) => (shape.every((extent) => extent === 1) ? 1 : 0));
-  const isOne = (i) => one[graph.shape[i]] === 1;
-  const role = new Uint8Array(graph.count);
-  // A single number made from several, or from such numbers, and read by nothing else.
-  for (let i = 0; i < graph.count; i++) {
-    if (cell[i] === NOWHERE || !isOne(i)) continue;
-    for (let e = graph.inputStart[i]; e < graph.inputStart[i + 1]; e++) {
-      const input = graph.inputs[e];
-      const from = drawnAs[input];
-      if (role[from] === ROLE.loss || (graph.parameter[from] < 0 && !isOne(from))) role[i] = ROLE.loss;
-    }
-  }
-  for (let i = graph.count; i-- > 0;)
-    if (cell[i] !== NOWHERE && role[i] !== ROLE.loss)
-      for (let e = graph.inputStart[i]; e < graph.inputStart[i + 1]; e++) role[drawnAs[graph.inputs[e]]] = ROLE.op;
-  for (let i = 0; i < graph.count; i++) {
-    if (graph.inputStart[i] === graph.inputStart[i + 1])
-      role[i] = graph.opName(i) === "constant" ? ROLE.constant : ROLE.input;
-    else if (role[i] !== ROLE.loss && carried[i]) role[i] = ROLE.state;
-  }
-  return role;
 }

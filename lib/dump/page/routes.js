@@ -52,15 +52,48 @@ function sidewaysRoute(scene, from, to) {
     straightTo(route, middle, y[to] + half + ARROW);
     return route;
   }
-  const sign = x[from] < x[to] ? 1 : -1;
+  const sign = x[from] < x[to] ? 1 : -1,
+    slot = scene.slotOf.get(units.cell[to]);
   const startX = x[from] + (sign * width[from]) / 2,
     endX = x[to] - sign * (width[to] / 2 + ARROW);
-  const lane = scene.slotOf.get(units.cell[to])?.step === LANE;
-  if (lane && y[to] < y[from])
+  if (slot?.step === LANE && y[to] < y[from] && !isOutermost(scene, to, -sign))
     // an output of the last step: out to the side, then up
     return [startX, y[from], x[to] - sign * 10, y[from], x[to], y[from] - 4, x[to], y[to] + half + ARROW];
   const route = [startX, y[from]];
-  if (Math.abs(y[from] - y[to]) < 0.5) straightTo(route, endX, y[to]);
-  else route.push(startX + sign * 40, y[from], endX - sign * 34, y[to], endX, y[to]);
+  if (Math.abs(y[from] - y[to]) < 0.5) {
+    straightTo(route, endX, y[to]);
+    return route;
+  }
+  // Level but in the gap between the columns, where nothing stands.
+  const out = isOutermost(scene, from, sign) ? sideOf(scene.slotOf.get(units.cell[from]), sign) : startX,
+    into = isOutermost(scene, to, -sign) ? sideOf(slot, -sign) - sign * ARROW : endX;
+  const bend = (into - out) * (Math.abs(y[from] - y[to]) > geometry.pitch ? 0.9 : 0.6);
+  straightTo(route, out, y[from]);
+  route.push(out + bend, y[from], into - bend, y[to], into, y[to]);
+  straightTo(route, endX, y[to]);
   return route;
+}
+
+/** Whether nothing of its slot stands between a unit and the slot's side. */
+const isOutermost = (scene, u, side) => (scene.outermost[u] & (side < 0 ? 1 : 2)) !== 0;
+const sideOf = (slot, side) => slot.left + (side > 0 ? slot.width : 0);
+
+/** Of each unit of a slot: 1 where it is the leftmost of its row, 2 where it is the rightmost. */
+function findOutermost(scene, slots) {
+  const outermost = new Uint8Array(scene.units.count);
+  for (const {shown} of slots) {
+    const ends = new Map(); // of each row
+    for (const u of shown ?? []) {
+      const [left, right] = ends.get(scene.units.row[u]) ?? [u, u];
+      ends.set(scene.units.row[u], [
+        scene.x[u] < scene.x[left] ? u : left,
+        scene.x[u] > scene.x[right] ? u : right,
+      ]);
+    }
+    for (const [left, right] of ends.values()) {
+      outermost[left] |= 1;
+      outermost[right] |= 2;
+    }
+  }
+  return outermost;
 }

@@ -76,7 +76,14 @@ function makeUnits(graph, placement, role, hidden, detail, byScope = true) {
     const groups = core ? new Map() : null;
     for (const i of placement.members.of(c)) visit(i, groups);
   }
-  for (let i = 0; i < graph.count; i++) if (placement.cell[i] === BAR) visit(i, null);
+  // A bar that deals with hidden steps only is hidden with them.
+  const isHidden = (i) => {
+    let c = placement.firstCell[i];
+    if (c > placement.lastCell[i]) return false;
+    while (c <= placement.lastCell[i] && (hidden[c] || placement.cells[c].step === LANE)) c++;
+    return c > placement.lastCell[i];
+  };
+  for (let i = 0; i < graph.count; i++) if (placement.cell[i] === BAR && !isHidden(i)) visit(i, null);
   units.of = unitOf;
   units.scope = units.node.map((i) => {
     const state = placement.standsFor[i];
@@ -154,7 +161,7 @@ function findRows(placement, units) {
     if (stands !== NOWHERE && units.of[stands] !== NOWHERE) level[u] = Math.max(level[u], level[units.of[stands]]);
   }
   partDirections(placement, units, level);
-  spreadBars(units, level);
+  spreadBars(placement, units, level);
   return true;
 }
 
@@ -184,17 +191,29 @@ function partDirections(placement, units, level) {
   }
 }
 
-/** From levels to rows: the bars of a level come one above another, then the row of its other units. */
-function spreadBars(units, level) {
+/**
+ * From levels to rows: the bars of a level come first, one above another unless they deal with different steps, then the
+ * row of its other units.
+ */
+function spreadBars(placement, units, level) {
   const levels = level.reduce((most, l) => Math.max(most, l + 1), 0);
-  const bars = new Uint32Array(levels),
+  const bars = Array.from({length: levels}, () => []), // of each level its rows of bars: the columns that they take up
     others = new Uint8Array(levels),
-    first = new Uint32Array(levels + 1);
+    first = new Uint32Array(levels + 1),
+    placed = new Uint32Array(units.count);
   for (let u = 0; u < units.count; u++)
-    if (units.cell[u] === BAR) bars[level[u]]++;
+    if (units.cell[u] === BAR)
+      placed[u] = placeBar(bars[level[u]], placement.firstCell[units.node[u]], placement.lastCell[units.node[u]]);
     else others[level[u]] = 1;
-  for (let l = 0; l < levels; l++) first[l + 1] = first[l] + bars[l] + others[l];
-  const placed = new Uint32Array(levels);
-  units.row = level.map((l, u) => first[l] + (units.cell[u] === BAR ? placed[l]++ : bars[l]));
+  for (let l = 0; l < levels; l++) first[l + 1] = first[l] + bars[l].length + others[l];
+  units.row = level.map((l, u) => first[l] + (units.cell[u] === BAR ? placed[u] : bars[l].length));
   units.rows = first[levels];
+}
+/** The lowest row that has room; bars of different steps come in one direction. */
+function placeBar(rows, first, last) {
+  if (first > last) return rows.push([0, NOWHERE]) - 1;
+  const room = rows.findIndex(([low, high]) => last < low || high < first);
+  if (room < 0) return rows.push([first, last]) - 1;
+  rows[room] = [Math.min(rows[room][0], first), Math.max(rows[room][1], last)];
+  return room;
 }

@@ -4,6 +4,7 @@
 
 #include "dump/views/node_painter.hpp"
 #include "dump/views/one_step.hpp"
+#include "dump/views/parameter_marks.hpp"
 #include "dump/views/views.hpp"
 
 namespace unspool::detail {
@@ -20,13 +21,14 @@ class FoldedView {
         step_(step),
         style_(style),
         canvas_(style.theme),
-        placement_(place(step.graph, false)),
-        uses_(parameter_uses(graph, place(graph, style.fold_views))),
-        painter_(canvas_, step.graph, style, placement_, step.roles, uses_),
+        placement_(place(step.graph)),
+        uses_(parameter_uses(graph, place(graph))),
+        painter_(canvas_, step.graph, style, step.roles),
         side_(margin + 26 + lane * static_cast<double>(step.back.size())),
         top_(margin + (style.title.empty() ? 0 : SvgCanvas::title_height) + 40 +
              lane * static_cast<double>(step.back.size())),
-        frame_(step.graph, placement_, {}, {side_, top_}) {
+        frame_(step.graph, placement_, {}, {side_, top_}),
+        marks_(canvas_, step.graph, style, placement_, uses_, frame_) {
     for (const std::vector<std::uint32_t>& twins : step.twins)
       for (const std::uint32_t i : twins) scale_.add(graph.nodes[i].gradient_norm);
   }
@@ -49,7 +51,8 @@ class FoldedView {
     for (std::size_t k = 0; k < step_.back.size(); ++k) draw_back_edge(step_.back[k], k, right);
     for (std::uint32_t i = 0; i < step_.graph.nodes.size(); ++i) {
       if (!frame_.visible(i)) continue;
-      painter_.draw(i, frame_.x(i), frame_.y(i), frame_.layout().width[i]);
+      painter_.draw(i, frame_.x(i), frame_.y(i), frame_.layout().width[i], {});
+      marks_.draw_badges(i);
       draw_chart(i);
     }
     if (!graph_.parameters.empty()) legend_.draw(canvas_, frame_.bottom() + 44);
@@ -80,7 +83,7 @@ class FoldedView {
   void draw_chart(std::uint32_t i) {
     const std::vector<std::uint32_t>& twins = step_.twins[i];
     if (!scale_.known() || twins.size() < 2) return;
-    const double x = frame_.left(i) - 6, y = frame_.y(i) - Frame::half - 8;  // badges are at the other corner
+    const double x = frame_.left(i) - 6, y = frame_.y(i) - Frame::half - 8;
     std::string path;
     const std::size_t points = std::min<std::size_t>(twins.size(), 40);
     for (std::size_t k = 0; k < points; ++k) {
@@ -120,6 +123,7 @@ class FoldedView {
   NodePainter painter_;
   double side_, top_;
   Frame frame_;
+  ParameterMarks marks_;
   LogScale scale_;
   Legend legend_;
 };
@@ -127,8 +131,9 @@ class FoldedView {
 }  // namespace
 
 std::string folded_view(const Graph& graph, const GraphStyle& style) {
-  const OneStep step = find_one_step(graph, style.fold_views);
-  return step.found ? FoldedView(graph, step, style).run() : unrolled_view(graph, style);
+  const Graph drawn = as_drawn(graph, style.fold_views);
+  const OneStep step = find_one_step(drawn);
+  return step.found ? FoldedView(drawn, step, style).run() : unrolled_view(graph, style);
 }
 
 }  // namespace unspool::detail

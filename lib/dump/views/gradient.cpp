@@ -16,8 +16,8 @@ constexpr double row_height = 22, left = 190, right = 28, most_width = 900;
 class GradientView {
  public:
   GradientView(const Graph& graph, const GraphStyle& style)
-      : graph_(graph), style_(style), canvas_(style.theme), placement_(place(graph, true)) {
-    rows_ = gradient_rows(graph, placement_, find_roles(graph, placement_));
+      : graph_(graph), style_(style), canvas_(style.theme), drawn_(as_drawn(graph, true)), placement_(place(drawn_)) {
+    rows_ = gradient_rows(drawn_, placement_, find_roles(drawn_, placement_));
     for (std::uint32_t c = 0; c < placement_.cells.size(); ++c)
       if (placement_.cells[c].is_column()) columns_.push_back(c);
     for (const GradientRow& row : rows_)
@@ -130,6 +130,7 @@ class GradientView {
   const Graph& graph_;
   const GraphStyle& style_;
   SvgCanvas canvas_;
+  Graph drawn_;
   Placement placement_;
   std::vector<GradientRow> rows_;
   std::vector<std::uint32_t> columns_;

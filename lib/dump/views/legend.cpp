@@ -36,21 +36,52 @@ void Legend::draw(SvgCanvas& canvas, double top) const {
   }
 }
 
+namespace {
+
+constexpr double index_size = 7.5;
+
+std::size_t index_of(std::string_view symbol) { return std::min(symbol.size(), symbol.find('_')); }
+
+// `letters` is markup.
+void draw_mark(SvgCanvas& canvas, const std::string& tip, const char* color, double x, double y, double width,
+               const std::string& letters) {
+  canvas.put(
+      "<g><title>{}</title><rect x=\"{:.0f}\" y=\"{:.0f}\" width=\"{:.0f}\" height=\"14\" rx=\"7\" fill=\"{}\" "
+      "stroke=\"{}\"/>",
+      escape_xml(tip), x, y, width, color, canvas.theme().paper);
+  if (!letters.empty())
+    canvas.put("<text class=\"badge\" x=\"{:.0f}\" y=\"{:.0f}\">{}</text>", x + width / 2, y + 10.5, letters);
+  canvas.put("</g>\n");
+}
+
+}  // namespace
+
 double Legend::badge_width(std::string_view name) {
   return name.empty() ? 14 : std::max(18.0, 12 + SvgCanvas::text_width(name, 9.5));
 }
 
 void Legend::badge(SvgCanvas& canvas, const Graph& graph, const std::vector<std::int64_t>& uses,
                    std::uint32_t parameter, double x, double y, std::string_view name) {
-  const double width = badge_width(name);
-  canvas.put(
-      "<g><title>{}</title><rect x=\"{:.0f}\" y=\"{:.0f}\" width=\"{:.0f}\" height=\"14\" rx=\"7\" fill=\"{}\" "
-      "stroke=\"{}\"/>",
-      escape_xml(describe_parameter(graph, parameter, uses[parameter])), x, y, width, parameter_color(parameter),
-      canvas.theme().paper);
-  if (!name.empty())
-    canvas.put("<text class=\"badge\" x=\"{:.0f}\" y=\"{:.0f}\">{}</text>", x + width / 2, y + 10.5, escape_xml(name));
-  canvas.put("</g>\n");
+  draw_mark(canvas, describe_parameter(graph, parameter, uses[parameter]), parameter_color(parameter), x, y,
+            badge_width(name), escape_xml(name));
+}
+
+double Legend::symbol_width(std::string_view symbol) {
+  if (symbol.empty()) return badge_width(symbol);
+  const std::string_view letters = symbol.substr(0, index_of(symbol));
+  const std::string_view index = symbol.substr(letters.size());
+  return std::max(18.0, 12 + SvgCanvas::text_width(letters, 9.5) + SvgCanvas::text_width(index, index_size));
+}
+
+void Legend::symbol(SvgCanvas& canvas, const Graph& graph, const std::vector<std::int64_t>& uses,
+                    std::uint32_t parameter, double x, double y, std::string_view symbol) {
+  const std::size_t at = index_of(symbol);
+  std::string letters = escape_xml(symbol.substr(0, at));
+  if (at + 1 < symbol.size())
+    letters +=
+        fmt::format("<tspan dy=\"1.5\" font-size=\"{}\">{}</tspan>", index_size, escape_xml(symbol.substr(at + 1)));
+  draw_mark(canvas, describe_parameter(graph, parameter, uses[parameter]), parameter_color(parameter), x, y,
+            symbol_width(symbol), letters);
 }
 
 NodeFill::NodeFill(const Graph& graph, GraphColor color) : graph_(graph), color_(color) {

@@ -17,6 +17,10 @@ class Legend {
   /// A parameter's mark with its left upper corner; a dot where the name is empty.
   static void badge(SvgCanvas& canvas, const Graph& graph, const std::vector<std::int64_t>& uses,
                     std::uint32_t parameter, double x, double y, std::string_view name);
+  /// The same with what follows an underscore as an index.
+  static double symbol_width(std::string_view symbol);
+  static void symbol(SvgCanvas& canvas, const Graph& graph, const std::vector<std::int64_t>& uses,
+                     std::uint32_t parameter, double x, double y, std::string_view symbol);
 
  private:
   struct Item {

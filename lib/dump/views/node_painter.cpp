@@ -4,6 +4,7 @@ namespace unspool::detail {
 namespace {
 
 constexpr double half = Frame::half;
+constexpr double symbol_room = 14, index_width = 5;
 
 }  // namespace
 
@@ -52,12 +53,15 @@ std::string NodePainter::path_text(const std::vector<Point>& p) {
   return text;
 }
 
-void NodePainter::draw(std::uint32_t i, double x, double y, double width) {
+void NodePainter::draw(std::uint32_t i, double x, double y, double width, Symbol symbol) {
   static constexpr const char* classes[] = {"op", "input", "constant", "state", "loss"};
   const GraphNode& n = graph_.nodes[i];
   const std::string& name = graph_.op_name(n);
-  const double size = SvgCanvas::text_width(name, 12) < width ? 12 : 10;
-  const std::size_t room = static_cast<std::size_t>(width / (0.6 * size));
+  const double digits = static_cast<double>(fmt::formatted_size("{}", symbol.step));
+  const double corner = symbol.letter != 0 ? symbol_room + index_width * digits : 0;
+  const double size = SvgCanvas::text_width(name, 12) < width - corner ? 12 : 10;
+  const std::size_t room = static_cast<std::size_t>((width - corner) / (0.6 * size));
+  const bool aside = SvgCanvas::text_width(name, size) > width - 2 * corner;
   const NodeFill::Paint paint = fill_.of(i);
   canvas_.put(
       "<g><title>{}</title><rect class=\"{}\" x=\"{:.0f}\" y=\"{:.0f}\" width=\"{:.0f}\" height=\"{:.0f}\" "
@@ -66,35 +70,15 @@ void NodePainter::draw(std::uint32_t i, double x, double y, double width) {
       y - half, width, Frame::node_height, n.input_count == 0 ? 18 : 6,
       paint.fill.empty() ? "" : fmt::format(" style=\"fill:{}\"", paint.fill));
   const std::string letters = paint.letters.empty() ? "" : fmt::format(";fill:{}", paint.letters);
-  canvas_.put("<text class=\"name\" style=\"font-size:{}px{}\" x=\"{:.0f}\" y=\"{:.0f}\">{}</text>", size, letters, x,
-              y - 2, escape_xml(shorten(name, room)));
+  canvas_.put("<text class=\"name\" style=\"font-size:{}px{}\" x=\"{:.0f}\" y=\"{:.0f}\">{}</text>", size, letters,
+              aside ? x + corner / 2 - 2 : x, y - 2, escape_xml(shorten(name, room)));
   canvas_.put("<text class=\"shape\"{} x=\"{:.0f}\" y=\"{:.0f}\">{}</text></g>\n",
               paint.letters.empty() ? "" : fmt::format(" style=\"fill:{}\"", paint.letters), x, y + 10,
               escape_xml(shorten(shape_text(graph_, n), static_cast<std::size_t>(width / 5.7))));
-  if (style_.parameters != ParameterStyle::nodes) draw_badges(i, x, y, width);
-}
-
-// Marks at the lower edge, from the right: names as long as there is room for, else their last parts, else dots.
-void NodePainter::draw_badges(std::uint32_t i, double x, double y, double node_width) {
-  const std::vector<std::uint32_t> read = parameters_of(graph_, placement_, i);
-  const double room = node_width + 24;
-  std::vector<std::string> names;
-  for (const std::size_t limit : {13, 9, 6, 0}) {
-    if (limit > 0 && style_.parameters == ParameterStyle::lane) continue;  // the lane names it
-    names.clear();
-    double needed = 0;
-    for (const std::uint32_t k : read) {
-      names.push_back(limit == 0 ? "" : short_name(graph_.parameters[k].name, limit));
-      needed += Legend::badge_width(names.back()) + 2;
-    }
-    if (needed <= room) break;
-  }
-  double right = x + node_width / 2 + 6;
-  for (std::size_t k = read.size(); k-- > 0;) {
-    const double width = Legend::badge_width(names[k]);
-    Legend::badge(canvas_, graph_, uses_, read[k], right - width, y + half - 5, names[k]);
-    right -= width + 2;
-  }
+  if (symbol.letter != 0)
+    canvas_.put("<text class=\"symbol\" x=\"{:.0f}\" y=\"{:.0f}\" fill=\"{}\">{}<tspan dy=\"3\">{}</tspan></text>\n",
+                x - width / 2 + 6, y - half + 14, paint.letters.empty() ? canvas_.theme().soft : paint.letters,
+                symbol.letter, symbol.step);
 }
 
 }  // namespace unspool::detail

@@ -1,4 +1,4 @@
-// NodePainter: boxes with their letters and parameter marks, and the style sheet of the views that have them.
+// NodePainter: boxes with their letters, and the style sheet of the views that have them.
 #pragma once
 
 #include "dump/frame.hpp"
@@ -8,21 +8,19 @@ namespace unspool::detail {
 
 class NodePainter {
  public:
-  NodePainter(SvgCanvas& canvas, const Graph& graph, const GraphStyle& style, const Placement& placement,
-              const std::vector<Role>& roles, const std::vector<std::int64_t>& uses)
-      : canvas_(canvas),
-        graph_(graph),
-        style_(style),
-        placement_(placement),
-        roles_(roles),
-        uses_(uses),
-        fill_(graph, style.color) {}
+  NodePainter(SvgCanvas& canvas, const Graph& graph, const GraphStyle& style, const std::vector<Role>& roles)
+      : canvas_(canvas), graph_(graph), roles_(roles), fill_(graph, style.color) {}
 
   std::string sheet() const;
   /// #a of edges, #c of what is carried from step to step, #g of gradients.
   void arrow_heads();
+  /// A textbook's letter in a box's corner, with the step as index; 0: none.
+  struct Symbol {
+    char letter = 0;
+    std::int64_t step = 0;
+  };
   /// The box of a node with its middle.
-  void draw(std::uint32_t node, double x, double y, double width);
+  void draw(std::uint32_t node, double x, double y, double width, Symbol symbol);
   const NodeFill& fill() const { return fill_; }
 
   /// Straight where a curve would be.
@@ -30,14 +28,10 @@ class NodePainter {
 
  private:
   void arrow_head(const char* id, const char* color);
-  void draw_badges(std::uint32_t node, double x, double y, double width);
 
   SvgCanvas& canvas_;
   const Graph& graph_;
-  const GraphStyle& style_;
-  const Placement& placement_;
   const std::vector<Role>& roles_;
-  const std::vector<std::int64_t>& uses_;
   NodeFill fill_;
 };
 

@@ -10,9 +10,9 @@ constexpr std::uint32_t none = Placement::nowhere;
 
 class StepFinder {
  public:
-  StepFinder(const Graph& graph, bool fold_views)
+  explicit StepFinder(const Graph& graph)
       : graph_(graph),
-        p_(place(graph, fold_views)),
+        p_(place(graph)),
         roles_(find_roles(graph, p_)),
         members_(group(p_.cell, static_cast<std::uint32_t>(p_.cells.size()))) {}
 
@@ -30,8 +30,7 @@ class StepFinder {
     add_parameters();
     // One in the middle: initial states and last losses are the ends' affairs.
     step_ = like_[like_.size() / 2];
-    add_outside();
-    for (const std::uint32_t i : members_.of(step_)) add_member(i);
+    add_nodes();
     add_back_edges();
     return std::move(out_);
   }
@@ -75,25 +74,35 @@ class StepFinder {
     }
   }
 
-  // Bars and lanes that the step reads: sources like an input.
-  void add_outside() {
-    for (const std::uint32_t i : members_.of(step_))
-      for (const std::uint32_t input : graph_.inputs_of(graph_.nodes[i])) {
-        const std::uint32_t from = p_.drawn_as[input];
-        if (p_.in_column(from) || !p_.is_drawn(from) || local_.contains(from)) continue;
-        append(from, {}, roles_[from] == Role::constant ? Role::constant : Role::input);
-      }
+  // The step's own nodes, the bars that read it with what they lead to, and what any of these reads outside the steps.
+  std::vector<std::uint8_t> find_wanted() const {
+    std::vector<std::uint8_t> wanted(graph_.nodes.size(), 0);
+    for (const std::uint32_t i : members_.of(step_)) wanted[i] = 1;
+    const auto bar = [&](std::uint32_t i) { return p_.cell[i] == Placement::bar; };
+    for (std::uint32_t i = 0; i < wanted.size(); ++i)
+      if (p_.is_drawn(i) && !p_.in_column(i))
+        for (const std::uint32_t input : graph_.inputs_of(graph_.nodes[i]))
+          if (const std::uint32_t from = p_.drawn_as[input]; wanted[from] != 0 && (bar(i) || bar(from))) wanted[i] = 1;
+    for (std::size_t i = wanted.size(); i-- > 0;)
+      if (wanted[i] != 0)
+        for (const std::uint32_t input : graph_.inputs_of(graph_.nodes[i]))
+          if (const std::uint32_t from = p_.drawn_as[input]; p_.is_drawn(from) && !p_.in_column(from)) wanted[from] = 1;
+    return wanted;
   }
 
-  void add_member(std::uint32_t i) {
-    std::vector<std::uint32_t> inputs;
-    for (const std::uint32_t input : graph_.inputs_of(graph_.nodes[i])) {
-      const std::uint32_t from = p_.drawn_as[input];
-      const auto at = local_.find(from);
-      if (at != local_.end()) inputs.push_back(at->second);
+  void add_nodes() {
+    const std::vector<std::uint8_t> wanted = find_wanted();
+    for (std::uint32_t i = 0; i < wanted.size(); ++i) {
+      if (wanted[i] == 0) continue;
+      std::vector<std::uint32_t> inputs;
+      for (const std::uint32_t input : graph_.inputs_of(graph_.nodes[i]))
+        if (const auto at = local_.find(p_.drawn_as[input]); at != local_.end()) inputs.push_back(at->second);
+      const bool member = p_.cell[i] == step_;
+      const bool source = !member && inputs.empty();
+      const std::uint32_t at = append(i, inputs, !source || roles_[i] == Role::constant ? roles_[i] : Role::input);
+      if (!member) continue;
+      for (const std::uint32_t c : like_) out_.twins[at].push_back(members_.of(c)[position_[i]]);
     }
-    const std::uint32_t at = append(i, inputs, roles_[i]);
-    for (const std::uint32_t c : like_) out_.twins[at].push_back(members_.of(c)[position_[i]]);
   }
 
   void add_back_edges() {
@@ -148,6 +157,6 @@ class StepFinder {
 
 }  // namespace
 
-OneStep find_one_step(const Graph& graph, bool fold_views) { return StepFinder(graph, fold_views).run(); }
+OneStep find_one_step(const Graph& drawn) { return StepFinder(drawn).run(); }
 
 }  // namespace unspool::detail

@@ -26,6 +26,7 @@ struct OneStep {
   bool found = false;
 };
 
-OneStep find_one_step(const Graph& graph, bool fold_views);
+/// Of a graph as_drawn().
+OneStep find_one_step(const Graph& drawn);
 
 }  // namespace unspool::detail

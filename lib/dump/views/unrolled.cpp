@@ -1,11 +1,12 @@
 // The unrolled view: time to the right, inputs below, states in the middle, outputs and losses above.
 #include <algorithm>
 #include <cmath>
-#include <map>
 #include <set>
 
 #include "base/check.hpp"
 #include "dump/views/node_painter.hpp"
+#include "dump/views/parameter_marks.hpp"
+#include "dump/views/symbols.hpp"
 #include "dump/views/views.hpp"
 #include "unspool/graph_analysis.hpp"
 
@@ -15,7 +16,6 @@ namespace {
 constexpr double margin = 28;
 constexpr double half = Frame::half;
 constexpr double header = 26;  // a column's label
-constexpr double lane_pitch = 20;
 
 class UnrolledView {
  public:
@@ -23,12 +23,13 @@ class UnrolledView {
       : graph_(graph),
         style_(style),
         canvas_(style.theme),
-        placement_(place(graph, style.fold_views)),
+        placement_(place(graph)),
         roles_(find_roles(graph, placement_)),
         uses_(parameter_uses(graph, placement_)),
-        painter_(canvas_, graph, style, placement_, roles_, uses_),
+        painter_(canvas_, graph, style, roles_),
         frame_(graph, placement_, options(graph, placement_, style),
-               {margin, margin + (style.title.empty() ? 0 : SvgCanvas::title_height)}) {
+               {margin, margin + (style.title.empty() ? 0 : SvgCanvas::title_height)}),
+        marks_(canvas_, graph, style, placement_, uses_, frame_) {
     for (const GraphNode& n : graph.nodes) norms_.add(n.gradient_norm);
   }
 
@@ -43,12 +44,10 @@ class UnrolledView {
     painter_.arrow_heads();
     draw_columns();
     draw_edges();
-    if (style_.parameters == ParameterStyle::nodes) draw_parameter_nodes();
-    for (std::uint32_t i = 0; i < graph_.nodes.size(); ++i)
-      if (frame_.visible(i)) painter_.draw(i, frame_.x(i), frame_.y(i), frame_.layout().width[i]);
-    draw_symbols();
+    if (style_.parameters == ParameterStyle::nodes) marks_.draw_nodes(margin, width_ - margin, axis_y() + 40);
+    draw_nodes();
     draw_folded_rows();
-    if (style_.parameters == ParameterStyle::lane) draw_lanes();
+    if (style_.parameters == ParameterStyle::lane) marks_.draw_lanes(margin, width_ - margin, axis_y() + 18);
     if (legend) legend_.draw(canvas_, below() + 18);
     if (painter_.fill().scaled())
       canvas_.ramp(margin, below() + (legend ? 22 + legend_.height() : 16), 180, painter_.fill().scale(),
@@ -113,7 +112,7 @@ class UnrolledView {
   double axis_y() const { return frame_.bottom() + (has_columns() ? header + 14 : 0); }
   double below() const {
     if (style_.parameters == ParameterStyle::lane)
-      return axis_y() + 16 + lane_pitch * static_cast<double>(graph_.parameters.size());
+      return axis_y() + 16 + ParameterMarks::lane_pitch * static_cast<double>(graph_.parameters.size());
     return axis_y() + (style_.parameters == ParameterStyle::nodes && !graph_.parameters.empty() ? 64 : 0);
   }
 
@@ -149,21 +148,14 @@ class UnrolledView {
     }
     std::set<std::string> drawn;  // a value that several nodes read enters the fold once
     const bool backward = style_.phase == GraphPhase::backward;
-    for (FoldRoute r : folded) {
-      if (backward) {
-        std::swap(r.start, r.end);
-        r.start.x += r.rightwards ? Frame::arrow : -Frame::arrow;
-        r.end.x += r.rightwards ? Frame::arrow : -Frame::arrow;
-        r.rightwards = !r.rightwards;
-      }
-      const double bend = r.rightwards ? 30 : -30;
+    for (FoldRoute& r : folded) {
+      const double inside = r.enters ? r.points.back().y : r.points.front().y;
+      if (backward) turn_round(r.points);
       std::string path =
-          fmt::format("<path class=\"{}\" d=\"M{:.0f} {:.0f}C{:.0f} {:.0f} {:.0f} {:.0f} {:.0f} {:.0f}\"/>\n",
-                      backward ? "back" : "carry", r.start.x, r.start.y, r.start.x + bend, r.start.y, r.end.x - bend,
-                      r.end.y, r.end.x, r.end.y);
+          fmt::format("<path class=\"{}\" d=\"{}\"/>\n", backward ? "back" : "carry", NodePainter::path_text(r.points));
       if (r.enters)
-        path += fmt::format("<path class=\"through\" d=\"M{:.0f} {:.0f}H{:.0f}\"/>\n", frame_.cell_left(r.fold),
-                            backward ? r.start.y : r.end.y, frame_.cell_left(r.fold) + frame_.cell_width(r.fold));
+        path += fmt::format("<path class=\"through\" d=\"M{:.0f} {:.0f}H{:.0f}\"/>\n", frame_.cell_left(r.fold), inside,
+                            frame_.cell_left(r.fold) + frame_.cell_width(r.fold));
       if (drawn.insert(path).second) put("{}", path);
     }
   }
@@ -173,10 +165,8 @@ class UnrolledView {
     const double width = norms_.known() && norm > 0 ? 1.2 + 3.3 * norms_.share(norm) : 1.2;
     if (style_.phase == GraphPhase::backward) {
       if (route.constant) return;
-      std::vector<Point> p(route.points.rbegin(), route.points.rend());
-      // The arrow's room changes ends.
-      step_towards(p.front(), p[1], -Frame::arrow);
-      step_towards(p.back(), p[p.size() - 2], Frame::arrow);
+      std::vector<Point> p = route.points;
+      turn_round(p);
       put("<path class=\"back\" stroke-width=\"{:.1f}\" d=\"{}\"/>\n", width, NodePainter::path_text(p));
       return;
     }
@@ -188,6 +178,12 @@ class UnrolledView {
         : route.constant ? "flow const"
                          : "flow",
         NodePainter::path_text(route.points));
+  }
+  // The arrow's room changes ends.
+  static void turn_round(std::vector<Point>& p) {
+    std::reverse(p.begin(), p.end());
+    step_towards(p.front(), p[1], -Frame::arrow);
+    step_towards(p.back(), p[p.size() - 2], Frame::arrow);
   }
   static void step_towards(Point& p, const Point& to, double by) {
     const double length = std::hypot(to.x - p.x, to.y - p.y);
@@ -216,78 +212,15 @@ class UnrolledView {
         frame_.layout().cells[c].hidden_nodes);
   }
 
-  // A line below the steps for every parameter, with a tap under every column that reads it.
-  void draw_lanes() {
-    std::set<std::pair<std::uint32_t, long>> taps;
-    for (std::uint32_t i = 0; i < graph_.nodes.size(); ++i)
-      if (frame_.visible(i))
-        for (const std::uint32_t k : parameters_of(graph_, placement_, i)) {
-          const bool column = placement_.in_cell(i);
-          const std::uint32_t c = placement_.cell[i];
-          taps.insert({k, std::lround(column ? frame_.cell_left(c) + frame_.cell_width(c) / 2 : frame_.x(i))});
-        }
-    for (std::uint32_t k = 0; k < graph_.parameters.size(); ++k) {
-      const double y = axis_y() + 18 + lane_pitch * k;
-      canvas_.line(margin, y, width_ - margin, y, parameter_color(k), 2);
-      for (const auto& [parameter, x] : taps)
-        if (parameter == k)
-          put("<circle cx=\"{}\" cy=\"{:.0f}\" r=\"4.5\" fill=\"{}\" stroke=\"{}\"/>\n", x, y, parameter_color(k),
-              theme().paper);
-      Legend::badge(canvas_, graph_, uses_, k, margin, y - Legend::badge_height / 2,
-                    shorten(graph_.parameters[k].name, 24));
-    }
-  }
-
-  // Below the axis, with a dashed edge to every reader.
-  void draw_parameter_nodes() {
-    const std::size_t count = graph_.parameters.size();
-    const double pitch = (width_ - 2 * margin) / static_cast<double>(std::max<std::size_t>(1, count));
-    const double y = axis_y() + 40;
-    const auto x_of = [&](std::uint32_t k) { return margin + (k + 0.5) * pitch; };
+  void draw_nodes() {
+    const std::vector<char> symbols = find_symbols(graph_, placement_, roles_, frame_);
     for (std::uint32_t i = 0; i < graph_.nodes.size(); ++i) {
       if (!frame_.visible(i)) continue;
-      for (const std::uint32_t k : parameters_of(graph_, placement_, i)) {
-        const double to = frame_.y(i) + half;
-        put("<path d=\"M{0:.0f} {1:.0f}C{0:.0f} {2:.0f} {3:.0f} {4:.0f} {3:.0f} {5:.0f}\" fill=\"none\" "
-            "stroke=\"{6}\" stroke-opacity=\".6\" stroke-dasharray=\"4 3\"/>\n",
-            x_of(k), y - 14, y - 70, frame_.x(i), to + 50, to + 2, parameter_color(k));
-      }
+      const std::int64_t step = placement_.in_cell(i) ? placement_.cells[placement_.cell[i]].step : 0;
+      painter_.draw(i, frame_.x(i), frame_.y(i), frame_.layout().width[i], {symbols[i], step});
     }
-    for (std::uint32_t k = 0; k < count; ++k) {
-      const std::string name = shorten(graph_.parameters[k].name, static_cast<std::size_t>(pitch / 6.2));
-      Legend::badge(canvas_, graph_, uses_, k, x_of(k) - Legend::badge_width(name) / 2, y - Legend::badge_height, name);
-    }
-  }
-
-  // The letters of textbooks: x for what enters below a state, h for a state, c for the one that an LSTM keeps beside it,
-  // L for a loss of the step's own.
-  void draw_symbols() {
-    if (painter_.fill().scaled()) return;
-    std::vector<std::uint32_t> lowest(placement_.cells.size(), ~0u);                       // row of the lowest state
-    std::map<std::pair<std::uint32_t, std::uint32_t>, std::vector<std::uint32_t>> states;  // by cell and scope
-    for (std::uint32_t i = 0; i < graph_.nodes.size(); ++i) {
-      if (!frame_.visible(i) || !placement_.in_column(i) || roles_[i] != Role::state) continue;
-      const std::uint32_t c = placement_.cell[i];
-      lowest[c] = std::min(lowest[c], frame_.layout().row[i]);
-      states[{c, graph_.nodes[i].scope}].push_back(i);
-    }
-    for (const auto& [where, list] : states)
-      for (const std::uint32_t i : list) draw_symbol(i, list.size() == 2 && i == list[0] ? "c" : "h");
-    for (std::uint32_t i = 0; i < graph_.nodes.size(); ++i) {
-      if (!frame_.visible(i) || !placement_.in_column(i)) continue;
-      const std::uint32_t state = lowest[placement_.cell[i]];
-      if (roles_[i] == Role::input && state != ~0u && frame_.layout().row[i] < state) draw_symbol(i, "x");
-      if (roles_[i] == Role::loss && !sums_up(i)) draw_symbol(i, "L");
-    }
-  }
-  void draw_symbol(std::uint32_t i, const char* letter) {
-    put("<text class=\"symbol\" x=\"{:.0f}\" y=\"{:.0f}\" fill=\"{}\">{}<tspan dy=\"3\">{}</tspan></text>\n",
-        frame_.left(i) + 6, frame_.y(i) - half + 14, theme().soft, letter, placement_.cells[placement_.cell[i]].step);
-  }
-  bool sums_up(std::uint32_t i) const {
-    for (const std::uint32_t input : graph_.inputs_of(graph_.nodes[i]))
-      if (roles_[placement_.drawn_as[input]] == Role::loss) return true;
-    return false;
+    for (std::uint32_t i = 0; i < graph_.nodes.size(); ++i)
+      if (frame_.visible(i)) marks_.draw_badges(i);
   }
 
   void draw_folded_rows() {
@@ -307,6 +240,7 @@ class UnrolledView {
   std::vector<std::int64_t> uses_;
   NodePainter painter_;
   Frame frame_;
+  ParameterMarks marks_;
   LogScale norms_;
   Legend legend_;
   double width_ = 0;
@@ -314,6 +248,8 @@ class UnrolledView {
 
 }  // namespace
 
-std::string unrolled_view(const Graph& graph, const GraphStyle& style) { return UnrolledView(graph, style).run(); }
+std::string unrolled_view(const Graph& graph, const GraphStyle& style) {
+  return UnrolledView(as_drawn(graph, style.fold_views), style).run();
+}
 
 }  // namespace unspool::detail

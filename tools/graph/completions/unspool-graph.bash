@@ -16,7 +16,7 @@ _unspool_graph() {
     --format) COMPREPLY=($(compgen -W "html svg dot json txt" -- "$cur")); return ;;
     --loss) COMPREPLY=($(compgen -W "all last" -- "$cur")); return ;;
     --to) COMPREPLY=($(compgen -W "graphml perfetto model-explorer" -- "$cur")); return ;;
-    --steps | --show-steps | --scope | --max-nodes | --title | --budget | --tolerance | --layers | --hidden | --input | --batch | --seed | --max-nodes-read)
+    --steps | --show-steps | --scope | --max-nodes | --title | --param | --budget | --tolerance | --layers | --hidden | --input | --batch | --seed | --max-nodes-read)
       return ;;
   esac
   local options="--help"
@@ -24,11 +24,12 @@ _unspool_graph() {
     "") COMPREPLY=($(compgen -W "$commands --help --version --max-nodes-read" -- "$cur")); return ;;
     render) options=$picture ;;
     stat) options="--json --help" ;;
+    grad) options="--param --help" ;;
     memory) options="--budget --help" ;;
     diff) options="--lines --no-norms --quiet --tolerance --help" ;;
     query) options="--count --help" ;;
     export) options="--to --output --help" ;;
-    demo) options="$picture --show-steps --layers --hidden --input --batch --seed --loss --composed" ;;
+    demo) options="$picture --show-steps --layers --hidden --input --batch --seed --loss --composed --whole" ;;
   esac
   if [[ $cur == -* ]]; then
     COMPREPLY=($(compgen -W "$options" -- "$cur"))
