@@ -70,11 +70,13 @@ std::vector<std::unique_ptr<Tape<double>>>& PoolCore::tapes<double>() {
   return double_tapes_;
 }
 
-PoolCore* make_pool(int threads) {
+PoolCore* make_pool(int threads) try {
   require(threads >= 0 && threads <= 1024, ErrorCode::bad_argument, "thread_pool",
           "the number of threads must be in 0..1024; given {}", threads);
   if (threads == 0) threads = static_cast<int>(std::clamp(std::thread::hardware_concurrency(), 1u, 1024u));
   return new PoolCore(threads);
+} catch (const std::bad_alloc&) {
+  fail(ErrorCode::out_of_memory, "thread_pool", "memory for {} threads could not be had", threads);
 }
 void drop_pool(PoolCore* pool) noexcept { delete pool; }
 int pool_threads(const PoolCore& pool) noexcept { return pool.threads(); }
