@@ -157,11 +157,11 @@ std::string flow_text(const GradientFlow& flow) {
   else
     text += fmt::format("(holding: 10^{:.1f} over all of them)\n", end);
   const auto describe = [&](const char* which, auto step) {
-    text += fmt::format("  {} step t={}: largest singular value {:.3g}, spectral radius {:.3g}\n", which,
+    text += fmt::format("  {} at t={}: largest singular value {:.3g}, spectral radius {:.3g}\n", which,
                         step - flow.steps.begin(), step->norm, step->radius);
   };
-  describe("most opening", largest);
-  describe("most closing", smallest);
+  describe("most", largest);
+  describe("least", smallest);
   return text;
 }
 
