@@ -69,6 +69,7 @@ UNSPOOL_API Handle log_softmax(const Handle& x, int axis, Where where);
 UNSPOOL_API Handle logsumexp(const Handle& x, const Axes& axes, bool keepdims, Where where);
 UNSPOOL_API Handle lstm_cell(const Handle& xg, const Handle& h, const Handle& c, const Handle& w_hh, const Handle& b_hh, Where where);
 UNSPOOL_API Handle masked_fill(const Handle& x, const Handle& mask, double value, Where where);
+UNSPOOL_API Handle masked_softmax(const Handle& x, const Handle& mask, Where where);
 UNSPOOL_API Handle matmul(const Handle& a, const Handle& b, bool transpose_a, bool transpose_b, Where where);
 UNSPOOL_API Handle max(const Handle& x, const Axes& axes, bool keepdims, Where where);
 UNSPOOL_API Handle maximum(const Handle& a, const Handle& b, Where where);
@@ -466,6 +467,14 @@ Var<T> lstm_cell(const Operand<T>& xg, const Operand<T>& h, const Operand<T>& c,
 template <Scalar T>
 Var<T> masked_fill(const Operand<T>& x, const Operand<T>& mask, double value, Where where = Where::current()) {
   return Var<T>(detail::masked_fill(x, mask, value, where));
+}
+
+/// along the last axis, y = exp(x) / sum of exp(x) over where the mask is not 0, and y = 0 elsewhere; dx = y * (dy - sum of dy * y)
+/// Shapes: y as x; the mask broadcasts to it
+/// Where a whole row is masked, y is 0: nothing to attend to. The mask receives no gradient, and what x holds where it is 0 has no influence, not even a NaN.
+template <Scalar T>
+Var<T> masked_softmax(const Operand<T>& x, const Operand<T>& mask, Where where = Where::current()) {
+  return Var<T>(detail::masked_softmax(x, mask, where));
 }
 
 /// y = op(a) op(b);  d op(a) = dy op(b)^T, d op(b) = op(a)^T dy

@@ -1,13 +1,16 @@
 // The whole library but its extension points: extend.hpp (your own ops), gradcheck.hpp (numeric checks), xtensor.hpp.
 #pragma once
 
+#include "unspool/attention.hpp"
 #include "unspool/batches.hpp"
 #include "unspool/beam.hpp"
+#include "unspool/beam_batch.hpp"
 #include "unspool/cells.hpp"
 #include "unspool/chart.hpp"
 #include "unspool/clip.hpp"
 #include "unspool/crf.hpp"
 #include "unspool/ctc.hpp"
+#include "unspool/decoder.hpp"
 #include "unspool/error.hpp"
 #include "unspool/generate.hpp"
 #include "unspool/graph.hpp"

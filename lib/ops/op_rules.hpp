@@ -42,6 +42,7 @@ extern const OpRule log_softmax_rule;
 extern const OpRule logsumexp_rule;
 extern const OpRule lstm_cell_rule;
 extern const OpRule masked_fill_rule;
+extern const OpRule masked_softmax_rule;
 extern const OpRule matmul_rule;
 extern const OpRule max_rule;
 extern const OpRule maximum_rule;

@@ -43,6 +43,7 @@ constexpr const OpRule* table[] = {
     &logsumexp_rule,
     &lstm_cell_rule,
     &masked_fill_rule,
+    &masked_softmax_rule,
     &matmul_rule,
     &max_rule,
     &maximum_rule,

@@ -16,12 +16,12 @@ PUBLIC = {
     "tape": ["extend", "gradcheck", "init", "ledger", "loops", "node", "parameter", "plan", "recording", "sink", "tape"],
     "ops": ["ops"],
     "files": ["safetensors"],
-    "sequence": ["cells", "crf", "forward_learning", "gradient_flow", "layers", "onnx", "recurrent", "sequence", "sequence_losses",
-                 "state", "state_numbers", "unroll"],
+    "sequence": ["attention", "cells", "crf", "decoder", "forward_learning", "gradient_flow", "layers", "onnx", "recurrent",
+                 "sequence", "sequence_losses", "state", "state_numbers", "unroll"],
     "train": ["clip", "optim", "parallel", "schedule"],
     "dump": ["chart", "graph", "graph_analysis"],
     "data": ["batches", "text", "vocabulary", "windows"],
-    "generate": ["beam", "ctc", "generate", "sampling", "stream"],
+    "generate": ["beam", "beam_batch", "ctc", "generate", "sampling", "stream"],
     "tools": ["unspool", "xtensor"],
 }
 LAYER_OF = {name: layer for layer, names in PUBLIC.items() for name in names}
