@@ -4,7 +4,7 @@
 //     state = decoder(embed(tape, symbols), state);
 //     return head(state.output);
 //   };
-//   auto found = us::beam_search(tape, decoder.start(encoded), step, {.width = 5, .start = bos, .end = eos, .max_steps = 30});
+//   auto found = us::beam_search(tape, decoder.start(encoded), step, {.width = 5, .end = eos, .max_steps = 30});
 #pragma once
 
 #include "unspool/beam.hpp"
@@ -40,9 +40,9 @@ extern template UNSPOOL_API std::vector<std::int64_t> advance_all(std::span<Beam
 
 /// For each row of `initial`, a state (state.hpp) whose Vars are [B,...] on the tape, the best results, best first.
 /// step(state, symbols) reads one symbol for each row of the state, makes it the next state and returns the logits of
-/// what follows, [rows,V]; there are as many rows as live hypotheses. What a step records is forgotten after it, so the
-/// tape does not grow. The results of a row are those of a search of its own, bit for bit. Throws what BeamSearch throws,
-/// shape_mismatch for logits of another number of rows, and what step throws.
+/// what follows, [rows,V]; there are as many rows as live hypotheses. What a step records is forgotten after it, so
+/// the tape does not grow. The results of a row are those of a search of its own, bit for bit. Throws what BeamSearch
+/// throws, shape_mismatch for logits of another number of rows, and what step throws.
 template <Scalar T, class State, class Step>
 std::vector<std::vector<Hypothesis>> beam_search(Tape<T>& tape, const State& initial, Step&& step,
                                                  const BeamOptions& options) {

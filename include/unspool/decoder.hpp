@@ -1,5 +1,5 @@
-// Decoders: cells that are told something beside their input. A fixed context conditions them as their initial state, as
-// a further input at every step, or as both; or attention gives them another context at each step.
+// Decoders: cells that are told something beside their input. A fixed context conditions them as their initial state,
+// as a further input at every step, or as both; or attention gives them another context at each step.
 //
 //   us::AttentionDecoder decoder(params, "decoder", {.input = E, .hidden = H, .memory = M, .context = C});
 //   auto [ys, last] = us::unroll(decoder, inputs, decoder.start(encoded, context));   // teacher forcing
@@ -51,8 +51,8 @@ class Bridge {
   std::vector<Linear<T>> linears_;
 };
 
-/// The context of each row at every step that the row has, as a Sequence like xs: concat(xs, at_every_step(context, xs))
-/// is what a whole layer, a stack or a bidirectional one, is conditioned on. Throws shape_mismatch.
+/// The context of each row at every step that the row has, as a Sequence like xs: on concat(xs, at_every_step(context,
+/// xs)) a whole layer, a stack or a bidirectional one, is conditioned. Throws shape_mismatch.
 template <Scalar T>
 Sequence<T> at_every_step(const Var<T>& context, const Sequence<T>& xs, Where where = Where::current());
 

@@ -1,0 +1,92 @@
+// Temporal order (Hochreiter and Schmidhuber, 1997, section 5.6, task 6a): in 100 to 110 distractor symbols stand two
+// that matter, X or Y; which class a sequence has, of four, is told by their order alone.
+//
+//   temporal_order --seeds 5
+#include "training.hpp"
+
+using namespace example;
+
+namespace {
+
+/// E, then a, b, c or d at random, but X or Y at two places, then B; for a length of 100 the places are in 10..20 and
+/// 50..60, and there are 100 to 110 symbols.
+std::int64_t draw(std::int64_t length, std::vector<std::int64_t>& symbols, us::Random& random) {
+  constexpr std::int64_t start = 6, end = 7, distractors = 4;
+  const std::int64_t tenth = length / 10;
+  symbols.assign(static_cast<std::size_t>(length + random.below(tenth + 1)), start);
+  for (std::size_t t = 1; t + 1 < symbols.size(); ++t) symbols[t] = random.below(distractors);
+  symbols.back() = end;
+  const std::int64_t first = random.below(2), second = random.below(2);
+  symbols[static_cast<std::size_t>(tenth + random.below(tenth + 1))] = distractors + first;
+  symbols[static_cast<std::size_t>(5 * tenth + random.below(tenth + 1))] = distractors + second;
+  return 2 * first + second;
+}
+
+struct Problem {
+  Batch batch;
+  std::vector<std::int64_t> classes;
+
+  Problem(std::int64_t length, std::int64_t rows, us::Random& random) {
+    std::vector<std::int64_t> symbols;
+    for (std::int64_t b = 0; b < rows; ++b) {
+      classes.push_back(draw(length, symbols, random));
+      batch.add(symbols);
+    }
+    batch.padded();
+  }
+};
+
+struct Model {
+  us::ParameterSet<> params;
+  us::Embedding<> embed;
+  us::LSTM<> lstm;
+  us::Linear<> head;
+
+  explicit Model(std::uint64_t seed)
+      : params(us::Seed{seed}),
+        embed(params, "embed", {.count = 8, .width = 8}),
+        lstm(params, "lstm", {.input = 8, .hidden = 32, .forget_bias = 3}),
+        head(params, "head", {.input = 32, .output = 4}) {}
+
+  us::Var<> logits(us::Tape<>& tape, const Batch& b) const {
+    return head(select(lstm(embed.sequence(tape, b.ids, b.lengths)).state.h, 0, 0));  // after each row's last symbol
+  }
+};
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const Options o(argc, argv,
+                  {{"length", "100"},
+                   {"steps", "1500"},
+                   {"batch", "32"},
+                   {"lr", "5e-3"},
+                   {"seed", "1"},
+                   {"seeds", "5"},
+                   {"threads", "1"},
+                   {"fresh", "1000"}});
+  const std::int64_t length = o.integer("length"), steps = o.integer("steps"), fresh = o.integer("fresh");
+  int solved = 0;
+  for (std::int64_t seed = o.integer("seed"); seed < o.integer("seed") + o.integer("seeds"); ++seed) {
+    const us::Seed number{static_cast<std::uint64_t>(seed)};
+    Model m(number.value);
+    Trainer trainer(m.params, {.steps = steps, .lr = o.real("lr"), .threads = static_cast<int>(o.integer("threads"))});
+    for (std::int64_t step = 0; step < steps; ++step)
+      trainer.step(o.integer("batch"), [&](us::Tape<>& tape, const us::Shard& s) {
+        us::Random random(number, static_cast<std::uint64_t>(2 * step + s.index + 1));
+        const Problem p(length, s.rows(), random);
+        return cross_entropy(m.logits(tape, p.batch), p.classes);
+      });
+    us::Tape<> tape;
+    us::Random random(number);
+    const Problem p(length, fresh, random);
+    const us::Var<> logits = m.logits(tape, p.batch);
+    std::int64_t right = 0;
+    for (std::size_t b = 0; b < p.classes.size(); ++b)
+      right += us::greedy(logits.values().subspan(4 * b, 4)) == p.classes[b];
+    std::printf("seed %lld: %lld of %lld fresh sequences right, %.0f s\n", static_cast<long long>(seed),
+                static_cast<long long>(right), static_cast<long long>(fresh), trainer.seconds());
+    solved += right == fresh;
+  }
+  std::printf("all right with %d of %s seeds\n", solved, o.text("seeds").c_str());
+}

@@ -1,0 +1,132 @@
+// What the examples share: options by name, batches out of ragged rows, and a training loop.
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "unspool/unspool.hpp"
+
+namespace example {
+
+namespace us = unspool;
+
+/// Options as --name value. Every one has a default, which also says what there is.
+class Options {
+ public:
+  Options(int argc, char** argv, std::map<std::string, std::string> defaults) : values_(std::move(defaults)) {
+    for (int i = 1; i < argc; i += 2) {
+      const std::string name = std::string(argv[i]).substr(0, 2) == "--" ? argv[i] + 2 : "";
+      if (!values_.contains(name) || i + 1 == argc) fail(argv[0], argv[i]);
+      values_[name] = argv[i + 1];
+    }
+  }
+  const std::string& text(const std::string& name) const { return values_.at(name); }
+  double real(const std::string& name) const {
+    char* end = nullptr;
+    const double value = std::strtod(text(name).c_str(), &end);
+    if (*end != 0 || text(name).empty()) fail("--" + name, text(name));
+    return value;
+  }
+  std::int64_t integer(const std::string& name) const { return static_cast<std::int64_t>(real(name)); }
+
+ private:
+  [[noreturn]] void fail(const std::string& program, const std::string& argument) const {
+    std::fprintf(stderr, "%s: not understood: %s; options and what they are now:\n", program.c_str(), argument.c_str());
+    for (const auto& [name, value] : values_) std::fprintf(stderr, "  --%s %s\n", name.c_str(), value.c_str());
+    std::exit(2);
+  }
+
+  std::map<std::string, std::string> values_;
+};
+
+/// A seconds counter.
+class Clock {
+ public:
+  double seconds() const { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count(); }
+
+ private:
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+};
+
+/// Rows of ids of any lengths, padded to [T,B] time first, with their lengths.
+struct Batch {
+  std::vector<std::int64_t> ids, lengths;
+  std::int64_t steps = 0;
+
+  void add(const std::vector<std::int64_t>& row) {
+    rows_.push_back(row);
+    lengths.push_back(static_cast<std::int64_t>(row.size()));
+    steps = std::max(steps, lengths.back());
+  }
+  const Batch& padded() {
+    ids.assign(static_cast<std::size_t>(steps) * rows_.size(), 0);
+    for (std::size_t b = 0; b < rows_.size(); ++b)
+      for (std::size_t t = 0; t < rows_[b].size(); ++t) ids[t * rows_.size() + b] = rows_[b][t];
+    return *this;
+  }
+
+ private:
+  std::vector<std::vector<std::int64_t>> rows_;
+};
+
+/// Adam with warm-up, a cosine and clipping. Each batch is cut into `shards`, whatever the number of threads, so a run
+/// has the same bits on any machine.
+class Trainer {
+ public:
+  struct Settings {
+    std::int64_t steps = 1;  ///< in all
+    double lr = 1e-3;
+    double clip = 1;
+    int threads = 1;
+    std::int64_t shards = 2;
+    std::uint64_t seed = 1;  ///< of dropout
+  };
+  Trainer(us::ParameterSet<>& params, const Settings& settings)
+      : params_(params), settings_(settings), pool_(settings.threads), adam_(params, {.lr = settings.lr}) {}
+
+  /// One step on `rows` rows; loss(tape, shard) is the mean over the shard's rows. Reports now and then.
+  template <class Loss>
+  double step(std::int64_t rows, Loss&& loss) {
+    params_.zero_grad();
+    const std::uint64_t seed = settings_.seed * 1'000'003 + static_cast<std::uint64_t>(done_);
+    const double value = us::data_parallel<float>(pool_, us::Shards{rows, settings_.shards}, loss, {.seed = seed});
+    if (std::isfinite(us::clip_grad_norm(params_, settings_.clip))) {
+      adam_.set_lr(schedule_(done_));
+      adam_.step();
+    }
+    mean_ = done_ == 0 ? value : 0.99 * mean_ + 0.01 * value;
+    ++done_;
+    if (const double now = clock_.seconds(); now - shown_ > 10) {
+      shown_ = now;
+      std::printf("  step %lld/%lld  loss %.4f  %.0f s\n", static_cast<long long>(done_),
+                  static_cast<long long>(settings_.steps), mean_, now);
+      std::fflush(stdout);
+    }
+    return value;
+  }
+  double seconds() const { return clock_.seconds(); }
+  double loss() const { return mean_; }
+  std::int64_t steps() const { return done_; }
+
+ private:
+  us::ParameterSet<>& params_;
+  Settings settings_;
+  us::ThreadPool pool_;
+  us::Adam<> adam_;
+  us::CosineLR schedule_{.lr = settings_.lr,
+                         .steps = std::max<std::int64_t>(settings_.steps, 1),
+                         .warmup = settings_.steps / 20,
+                         .min_lr = settings_.lr / 100};
+  Clock clock_;
+  double shown_ = 0, mean_ = 0;
+  std::int64_t done_ = 0;
+};
+
+}  // namespace example
