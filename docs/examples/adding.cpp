@@ -28,8 +28,8 @@ struct Model {
   us::LSTM<> lstm;
   us::Linear<> head;
 
-  Model(std::int64_t hidden, std::uint64_t seed)
-      : params(us::Seed{seed}),
+  Model(std::int64_t hidden, us::Seed seed)
+      : params(seed),
         lstm(params, "lstm", {.input = 2, .hidden = hidden, .forget_bias = 3}),
         head(params, "head", {.input = hidden, .output = 1}) {}
 
@@ -42,34 +42,24 @@ struct Model {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const Options o(argc, argv,
-                  {{"length", "400"},
-                   {"steps", "2000"},
-                   {"batch", "32"},
-                   {"hidden", "64"},
-                   {"lr", "4e-3"},
-                   {"seed", "1"},
-                   {"seeds", "5"},
-                   {"threads", "1"},
-                   {"fresh", "1000"}});
+  const Options o(argc, argv, "length=400 steps=2000 batch=32 hidden=64 lr=4e-3 seed=1 seeds=5 threads=1 fresh=1000");
   const std::int64_t length = o.integer("length"), batch = o.integer("batch"), steps = o.integer("steps");
   double worst = 0;
-  for (std::int64_t seed = o.integer("seed"); seed < o.integer("seed") + o.integer("seeds"); ++seed) {
-    const us::Seed number{static_cast<std::uint64_t>(seed)};
-    Model m(o.integer("hidden"), number.value);
-    Trainer trainer(m.params, {.steps = steps, .lr = o.real("lr"), .threads = static_cast<int>(o.integer("threads"))});
+  for (std::int64_t k = 0; k < o.integer("seeds"); ++k) {
+    const us::Seed seed = o.seed(k);
+    Model m(o.integer("hidden"), seed);
+    Trainer trainer(m.params, {.steps = steps, .lr = o.real("lr"), .threads = o.integer("threads")});
     for (std::int64_t step = 0; step < steps; ++step)
       trainer.step(batch, [&](us::Tape<>& tape, const us::Shard& s) {
-        us::Random random(number, static_cast<std::uint64_t>(2 * step + s.index + 1));
+        us::Random random = draws(seed, step, s);
         return m.loss(tape, Problem(length, s.rows(), random));
       });
     us::Tape<> tape;
-    us::Random random(number);  // a stream that no training step drew from
+    us::Random random(seed);  // a stream that no training step drew from
     const double error = m.loss(tape, Problem(length, o.integer("fresh"), random)).item();
-    std::printf("seed %lld: mean squared error %.5f on %s fresh sequences of %lld steps, %.0f s\n",
-                static_cast<long long>(seed), error, o.text("fresh").c_str(), static_cast<long long>(length),
-                trainer.seconds());
+    fmt::print("seed {}: mean squared error {:.5f} on {} fresh sequences of {} steps, {:.0f} s\n", seed.value, error,
+               o.text("fresh"), length, trainer.seconds());
     worst = std::max(worst, error);
   }
-  std::printf("worst of %s seeds: %.5f\n", o.text("seeds").c_str(), worst);
+  fmt::print("worst of {} seeds: {:.5f}\n", o.text("seeds"), worst);
 }

@@ -20,8 +20,8 @@ struct Model {
   us::LSTM<> lstm;
   us::Linear<> head;
 
-  Model(std::int64_t characters, std::int64_t hidden, std::uint64_t seed)
-      : params(us::Seed{seed}),
+  Model(std::int64_t characters, std::int64_t hidden, us::Seed seed)
+      : params(seed),
         embed(params, "embed", {.count = characters, .width = 64}),
         lstm(params, "lstm", {.input = 64, .hidden = hidden, .forget_bias = 1}),
         head(params, "head", {.input = hidden, .output = characters}) {}
@@ -78,31 +78,21 @@ double held_out_bits(const Model& m, std::span<const std::int32_t> ids, std::int
 
 int main(int argc, char** argv) {
   const Options o(argc, argv,
-                  {{"data", "bible.txt"},
-                   {"hidden", "512"},
-                   {"epochs", "3"},
-                   {"batch", "64"},
-                   {"steps", "50"},
-                   {"lr", "3e-3"},
-                   {"threads", "1"},
-                   {"seed", "1"},
-                   {"sample", "400"},
-                   {"weights", ""}});
+                  "data=bible.txt hidden=512 epochs=3 batch=64 steps=50 lr=3e-3 threads=1 seed=1 sample=400 weights=");
   const std::string text = us::read_text(o.text("data"));
   const us::Vocabulary characters = us::Vocabulary::build(text, {.unit = us::TextUnit::bytes});
   const std::string_view train = std::string_view(text).substr(0, text.size() / 20 * 19);
   const std::vector<std::int32_t> held_out = characters.encode(std::string_view(text).substr(train.size()));
   const std::int64_t hidden = o.integer("hidden"), batch = o.integer("batch"), epochs = o.integer("epochs");
-  Model m(characters.size(), hidden, static_cast<std::uint64_t>(o.integer("seed")));
+  Model m(characters.size(), hidden, o.seed());
   const std::string& weights = o.text("weights");
   const bool trained = std::filesystem::exists(weights);
   if (trained) us::load_safetensors(m.params, weights);
 
   const us::WindowOptions windowing{.steps = o.integer("steps"), .batch = batch / 2, .keep_last = false};
-  const auto step_count = static_cast<std::int64_t>(train.size()) / (batch * windowing.steps);
-  Trainer trainer(
-      m.params, {.steps = epochs * step_count, .lr = o.real("lr"), .threads = static_cast<int>(o.integer("threads"))});
-  us::Random random(us::Seed{static_cast<std::uint64_t>(o.integer("seed"))});
+  const auto step_count = count(train) / (batch * windowing.steps);
+  Trainer trainer(m.params, {.steps = epochs * step_count, .lr = o.real("lr"), .threads = o.integer("threads")});
+  us::Random random(o.seed());
   for (std::int64_t epoch = 0; epoch < epochs && !trained; ++epoch) {
     // The text is read in two halves, each by one shard of every step.
     const std::vector<std::int32_t> ids = characters.encode(renamed(train, random));
@@ -113,14 +103,14 @@ int main(int argc, char** argv) {
     std::vector<Carried> states(2, Carried(batch / 2, hidden));
     for (; at[0] != halves[0].end() && at[1] != halves[1].end(); ++at[0], ++at[1])
       trainer.step(2, [&](us::Tape<>& tape, const us::Shard& s) {
-        return loss_of(m, tape, *at[s.index], states[static_cast<std::size_t>(s.index)]);
+        return loss_of(m, tape, *at[s.index], item(states, s.index));
       });
-    std::printf("epoch %lld: %.3f bits per character held out after %.0f s\n", static_cast<long long>(epoch + 1),
-                held_out_bits(m, held_out, hidden), trainer.seconds());
+    fmt::print("epoch {}: {:.3f} bits per character held out after {:.0f} s\n", epoch + 1,
+               held_out_bits(m, held_out, hidden), trainer.seconds());
   }
   if (!weights.empty() && !trained) us::save_safetensors(m.params, weights);
-  std::printf("held out: %.4f bits per character, %lld parameters, %.0f s\n", held_out_bits(m, held_out, hidden),
-              static_cast<long long>(m.params.value_count()), trainer.seconds());
+  fmt::print("held out: {:.4f} bits per character, {} parameters, {:.0f} s\n", held_out_bits(m, held_out, hidden),
+             m.params.value_count(), trainer.seconds());
 
   us::Stream<> stream([&](us::StreamStep<float>& s) { s.output(m.head(s.run(m.lstm, s.ids(m.embed, {1})))); });
   us::Sampler sampler({.temperature = 0.7}, us::Seed{1});
@@ -130,11 +120,9 @@ int main(int argc, char** argv) {
     return s.output();
   };
   const std::int64_t length = o.integer("sample");
-  std::printf(
-      "%s\n",
-      characters
-          .decode(us::generate(stream, step, sampler,
-                               {.start = characters.id("\n"), .stop = us::Stop::after(length), .max_steps = length})
-                      .symbols)
-          .c_str());
+  fmt::print("{}\n",
+             characters.decode(
+                 us::generate(stream, step, sampler,
+                              {.start = characters.id("\n"), .stop = us::Stop::after(length), .max_steps = length})
+                     .symbols));
 }

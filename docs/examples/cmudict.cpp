@@ -4,12 +4,10 @@
 //
 //   cmudict --data dict.txt --epochs 10
 #include <filesystem>
-#include <sstream>
 
 #include "training.hpp"
 
 using namespace example;
-using Ids = std::vector<std::int64_t>;
 
 namespace {
 
@@ -39,8 +37,8 @@ struct Model {
   us::Linear<> head;
   double dropout = 0;
 
-  Model(std::int64_t letter_count, std::int64_t phoneme_count, std::int64_t H, double p, std::uint64_t seed)
-      : params(us::Seed{seed}),
+  Model(std::int64_t letter_count, std::int64_t phoneme_count, std::int64_t H, double p, us::Seed seed)
+      : params(seed),
         letters(params, "letters", {.count = letter_count, .width = 64}),
         phonemes(params, "phonemes", {.count = phoneme_count, .width = 64}),
         encoder(params, "encoder", {.input = 64, .hidden = H, .layers = 2, .bidirectional = true, .dropout = p}),
@@ -79,18 +77,9 @@ std::int64_t edit_distance(const Ids& a, const Ids& b) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const Options o(argc, argv,
-                  {{"data", "dict.txt"},
-                   {"hidden", "256"},
-                   {"epochs", "10"},
-                   {"batch", "128"},
-                   {"lr", "2e-3"},
-                   {"dropout", "0.2"},
-                   {"beam", "5"},
-                   {"threads", "1"},
-                   {"seed", "1"},
-                   {"weights", ""},
-                   {"hold", "0.05"}});
+  const Options o(
+      argc, argv,
+      "data=dict.txt hidden=256 epochs=10 batch=128 lr=2e-3 dropout=0.2 beam=5 threads=1 seed=1 weights= hold=0.05");
   const Dictionary dictionary = read_dictionary(o.text("data"));
   std::vector<std::string_view> words, sounds;
   for (const auto& [word, all] : dictionary) {
@@ -101,42 +90,34 @@ int main(int argc, char** argv) {
   const auto phonemes =
       us::Vocabulary::build(sounds, {.unit = us::TextUnit::words, .unknown = "", .specials = {"<s>", "</s>"}});
   const std::int64_t start = phonemes.special("<s>"), end = phonemes.special("</s>");
-  const auto seed = static_cast<std::uint64_t>(o.integer("seed"));
-  const auto encode = [](const us::Vocabulary& v, std::string_view text) {
-    const std::vector<std::int32_t> ids = v.encode(text);
-    return Ids(ids.begin(), ids.end());
-  };
-  const us::Split parts = us::exact_split(static_cast<std::int64_t>(words.size()),
-                                          {.validation = 0, .test = o.real("hold"), .seed = us::Seed{seed}});
+  const us::Seed seed = o.seed();
+  const us::Split parts = us::exact_split(count(words), {.validation = 0, .test = o.real("hold"), .seed = seed});
   std::vector<Example> train;
   Ids lengths;
   for (const std::int64_t i : parts.train)
-    for (const std::string& one : dictionary.at(std::string(words[static_cast<std::size_t>(i)]))) {
-      train.push_back({encode(letters, words[static_cast<std::size_t>(i)]), encode(phonemes, one)});
-      lengths.push_back(static_cast<std::int64_t>(train.back().letters.size()));
+    for (const std::string& one : dictionary.at(std::string(item(words, i)))) {
+      train.push_back({encoded(letters, item(words, i)), encoded(phonemes, one)});
+      lengths.push_back(count(train.back().letters));
     }
   Model m(letters.size(), phonemes.size(), o.integer("hidden"), o.real("dropout"), seed);
-  std::printf("%zu words, %zu held out, %lld parameters\n", words.size(), parts.test.size(),
-              static_cast<long long>(m.params.value_count()));
+  fmt::print("{} words, {} held out, {} parameters\n", words.size(), parts.test.size(), m.params.value_count());
 
   const std::int64_t epochs = o.integer("epochs"), rows = o.integer("batch");
   const auto batches = [&](std::int64_t epoch) {
-    return us::bucket_by_length(lengths,
-                                {.rows = rows, .seed = us::Seed{seed}, .epoch = static_cast<std::uint64_t>(epoch)});
+    return us::bucket_by_length(lengths, {.rows = rows, .seed = seed, .epoch = static_cast<std::uint64_t>(epoch)});
   };
-  Trainer trainer(m.params, {.steps = epochs * static_cast<std::int64_t>(batches(0).size()),
-                             .lr = o.real("lr"),
-                             .threads = static_cast<int>(o.integer("threads")),
-                             .seed = seed});
+  Trainer trainer(
+      m.params,
+      {.steps = epochs * count(batches(0)), .lr = o.real("lr"), .threads = o.integer("threads"), .seed = seed});
   const std::string& weights = o.text("weights");
   const bool trained = std::filesystem::exists(weights);
   if (trained) us::load_safetensors(m.params, weights);
   for (std::int64_t epoch = 0; epoch < epochs && !trained; ++epoch)
     for (const Ids& batch : batches(epoch))
-      trainer.step(static_cast<std::int64_t>(batch.size()), [&](us::Tape<>& tape, const us::Shard& s) {
+      trainer.step(count(batch), [&](us::Tape<>& tape, const us::Shard& s) {
         Batch in, read, said;
         for (std::int64_t i = s.begin; i < s.end; ++i) {
-          const Example& e = train[static_cast<std::size_t>(batch[static_cast<std::size_t>(i)])];
+          const Example& e = item(train, item(batch, i));
           in.add(e.letters);
           Ids shifted = e.phonemes;
           shifted.insert(shifted.begin(), start);
@@ -156,7 +137,7 @@ int main(int argc, char** argv) {
   for (std::size_t at = 0; at < parts.test.size(); at += 64) {
     Batch in;
     const auto some = std::span(parts.test).subspan(at, std::min<std::size_t>(64, parts.test.size() - at));
-    for (const std::int64_t i : some) in.add(encode(letters, words[static_cast<std::size_t>(i)]));
+    for (const std::int64_t i : some) in.add(encoded(letters, item(words, i)));
     tape.reset();
     const auto step = [&](us::AttentionDecoder<>::State& state, const us::Ids& symbols) {
       state = m.decoder(m.phonemes(tape, symbols), state);
@@ -166,19 +147,17 @@ int main(int argc, char** argv) {
                                        {.width = o.integer("beam"), .start = start, .end = end, .max_steps = 40});
     for (std::size_t k = 0; k < some.size(); ++k) {
       std::pair best(std::int64_t{1} << 40, std::int64_t{0});  // edits, length of that pronunciation
-      for (const std::string& one : dictionary.at(std::string(words[static_cast<std::size_t>(some[k])]))) {
-        const Ids right = encode(phonemes, one);
-        best = std::min(best,
-                        std::pair(edit_distance(found[k][0].symbols, right), static_cast<std::int64_t>(right.size())));
+      for (const std::string& one : dictionary.at(std::string(item(words, some[k])))) {
+        const Ids right = encoded(phonemes, one);
+        best = std::min(best, std::pair(edit_distance(found[k][0].symbols, right), count(right)));
       }
       wrong += best.first > 0, edits += best.first, length += best.second;
       if (at == 0 && k < 5)
-        std::printf("  %s  %s\n", std::string(words[static_cast<std::size_t>(some[k])]).c_str(),
-                    phonemes.decode(found[k][0].symbols).c_str());
+        fmt::print("  {}  {}\n", std::string(item(words, some[k])), phonemes.decode(found[k][0].symbols));
     }
   }
-  std::printf("held out: phoneme error rate %.2f%%, word error rate %.2f%%, beam %s, %.0f s\n",
-              100.0 * static_cast<double>(edits) / static_cast<double>(length),
-              100.0 * static_cast<double>(wrong) / static_cast<double>(parts.test.size()), o.text("beam").c_str(),
-              trainer.seconds());
+  fmt::print("held out: phoneme error rate {:.2f}%, word error rate {:.2f}%, beam {}, {:.0f} s\n",
+             100.0 * static_cast<double>(edits) / static_cast<double>(length),
+             100.0 * static_cast<double>(wrong) / static_cast<double>(parts.test.size()), o.text("beam"),
+             trainer.seconds());
 }

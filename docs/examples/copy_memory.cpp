@@ -14,7 +14,7 @@ constexpr std::int64_t symbols = 8, blank = 8, go = 9, kinds = 10, copied = 10;
 /// What is read and what is to be said, [blanks + 20, rows] time first, drawn afresh.
 struct Problem {
   std::int64_t steps, rows;
-  std::vector<std::int64_t> read, said;
+  Ids read, said;
 
   Problem(std::int64_t blanks, std::int64_t count, us::Random& random)
       : steps(blanks + 2 * copied),
@@ -23,9 +23,8 @@ struct Problem {
         said(static_cast<std::size_t>(steps * rows), blank) {
     for (std::int64_t b = 0; b < rows; ++b) {
       for (std::int64_t t = 0; t < copied; ++t)
-        said[static_cast<std::size_t>((steps - copied + t) * rows + b)] = read[static_cast<std::size_t>(t * rows + b)] =
-            random.below(symbols);
-      read[static_cast<std::size_t>((steps - copied - 1) * rows + b)] = go;
+        item(said, (steps - copied + t) * rows + b) = item(read, t * rows + b) = random.below(symbols);
+      item(read, (steps - copied - 1) * rows + b) = go;
     }
   }
 };
@@ -36,8 +35,8 @@ struct Model {
   us::LSTM<> lstm;
   us::Linear<> head;
 
-  Model(std::int64_t hidden, double forget_bias, std::uint64_t seed)
-      : params(us::Seed{seed}),
+  Model(std::int64_t hidden, double forget_bias, us::Seed seed)
+      : params(seed),
         embed(params, "embed", {.count = kinds, .width = 16}),
         lstm(params, "lstm", {.input = 16, .hidden = hidden, .forget_bias = forget_bias}),
         head(params, "head", {.input = hidden, .output = symbols + 1}) {}
@@ -51,28 +50,20 @@ struct Model {
 
 int main(int argc, char** argv) {
   const Options o(argc, argv,
-                  {{"blanks", "50"},
-                   {"steps", "4000"},
-                   {"batch", "64"},
-                   {"hidden", "128"},
-                   {"lr", "4e-3"},
-                   {"forget_bias", "4"},
-                   {"seed", "1"},
-                   {"threads", "1"},
-                   {"fresh", "1000"}});
+                  "blanks=50 steps=4000 batch=64 hidden=128 lr=4e-3 forget_bias=4 seed=1 threads=1 fresh=1000");
   const std::int64_t blanks = o.integer("blanks"), batch = o.integer("batch"), steps = o.integer("steps");
-  const us::Seed seed{static_cast<std::uint64_t>(o.integer("seed"))};
-  Model m(o.integer("hidden"), o.real("forget_bias"), seed.value);
-  Trainer trainer(m.params, {.steps = steps, .lr = o.real("lr"), .threads = static_cast<int>(o.integer("threads"))});
+  const us::Seed seed = o.seed();
+  Model m(o.integer("hidden"), o.real("forget_bias"), seed);
+  Trainer trainer(m.params, {.steps = steps, .lr = o.real("lr"), .threads = o.integer("threads")});
   for (std::int64_t step = 0; step < steps; ++step)
     trainer.step(batch, [&](us::Tape<>& tape, const us::Shard& s) {
-      us::Random random(seed, static_cast<std::uint64_t>(2 * step + s.index + 1));
+      us::Random random = draws(seed, step, s);
       return m.loss(tape, Problem(blanks, s.rows(), random));
     });
   us::Tape<> tape;
   us::Random random(seed);
   const double loss = m.loss(tape, Problem(blanks, o.integer("fresh"), random)).item();
   const double memoryless = static_cast<double>(copied) * std::log(8.0) / static_cast<double>(blanks + 2 * copied);
-  std::printf("loss %.6f on %s fresh sequences, %.4f of the memoryless %.4f, %.0f s\n", loss, o.text("fresh").c_str(),
-              loss / memoryless, memoryless, trainer.seconds());
+  fmt::print("loss {:.6f} on {} fresh sequences, {:.4f} of the memoryless {:.4f}, {:.0f} s\n", loss, o.text("fresh"),
+             loss / memoryless, memoryless, trainer.seconds());
 }

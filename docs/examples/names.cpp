@@ -2,7 +2,6 @@
 // A held-out 10% of the names, the mean of five seeds. Names that both have stay in both lists: nobody gets all right.
 //
 //   names --female female.txt --male male.txt --seeds 5
-#include <sstream>
 
 #include "training.hpp"
 
@@ -22,8 +21,8 @@ struct Model {
   us::Linear<> head;
   double dropout;
 
-  Model(std::int64_t letter_count, std::int64_t hidden, double p, std::uint64_t seed)
-      : params(us::Seed{seed}),
+  Model(std::int64_t letter_count, std::int64_t hidden, double p, us::Seed seed)
+      : params(seed),
         letters(params, "letters", {.count = letter_count, .width = 32}),
         lstm(params, "lstm",
              {.input = 32, .hidden = hidden, .layers = 2, .bidirectional = true, .dropout = p, .variational = true}),
@@ -49,73 +48,61 @@ std::vector<Example> read_names(const Options& o) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const Options o(argc, argv,
-                  {{"female", "female.txt"},
-                   {"male", "male.txt"},
-                   {"seeds", "5"},
-                   {"seed", "1"},
-                   {"epochs", "12"},
-                   {"batch", "64"},
-                   {"hidden", "96"},
-                   {"lr", "3e-3"},
-                   {"dropout", "0.4"},
-                   {"threads", "1"}});
+  const Options o(
+      argc, argv,
+      "female=female.txt male=male.txt seeds=5 seed=1 epochs=12 batch=64 hidden=96 lr=3e-3 dropout=0.4 threads=1");
   const std::vector<Example> examples = read_names(o);
   std::vector<std::string_view> texts;
   for (const Example& e : examples) texts.push_back(e.name);
   const us::Vocabulary letters = us::Vocabulary::build(texts, {.unit = us::TextUnit::characters});
   const Clock clock;
   double sum = 0;
-  const std::int64_t first = o.integer("seed"), seeds = o.integer("seeds");
-  for (std::int64_t seed = first; seed < first + seeds; ++seed) {
-    const auto number = static_cast<std::uint64_t>(seed);
+  const std::int64_t seeds = o.integer("seeds");
+  for (std::int64_t k = 0; k < seeds; ++k) {
+    const us::Seed seed = o.seed(k);
     // Equal names stay together: nothing that is held out was trained on.
-    const us::Split parts = us::split(texts, {.validation = 0, .test = 0.1, .seed = us::Seed{number}});
-    const auto batch_of = [&](std::span<const std::int64_t> rows, std::vector<std::int64_t>& genders) {
+    const us::Split parts = us::split(texts, {.validation = 0, .test = 0.1, .seed = seed});
+    const auto batch_of = [&](std::span<const std::int64_t> rows, Ids& genders) {
       Batch batch;
       for (const std::int64_t i : rows) {
-        const Example& e = examples[static_cast<std::size_t>(i)];
+        const Example& e = item(examples, i);
         const std::vector<std::int32_t> ids = letters.encode(e.name);
         batch.add({ids.begin(), ids.end()});
         genders.push_back(e.gender);
       }
       return batch.padded();
     };
-    Model m(letters.size(), o.integer("hidden"), o.real("dropout"), number);
-    const auto count = static_cast<std::int64_t>(parts.train.size()), rows = o.integer("batch"),
-               epochs = o.integer("epochs");
-    Trainer trainer(m.params, {.steps = epochs * ((count + rows - 1) / rows),
+    Model m(letters.size(), o.integer("hidden"), o.real("dropout"), seed);
+    const std::int64_t total = count(parts.train), rows = o.integer("batch"), epochs = o.integer("epochs");
+    Trainer trainer(m.params, {.steps = epochs * ((total + rows - 1) / rows),
                                .lr = o.real("lr"),
-                               .threads = static_cast<int>(o.integer("threads")),
-                               .seed = number});
+                               .threads = o.integer("threads"),
+                               .seed = seed});
     for (std::int64_t epoch = 0; epoch < epochs; ++epoch) {
-      const std::vector<std::int64_t> order =
-          us::permutation(count, us::Seed{number}, static_cast<std::uint64_t>(epoch));
-      for (std::int64_t at = 0; at < count; at += rows) {
-        std::vector<std::int64_t> chosen;
-        for (std::int64_t i = at; i < std::min(at + rows, count); ++i)
-          chosen.push_back(parts.train[static_cast<std::size_t>(order[static_cast<std::size_t>(i)])]);
-        trainer.step(static_cast<std::int64_t>(chosen.size()), [&](us::Tape<>& tape, const us::Shard& s) {
-          std::vector<std::int64_t> genders;
-          const Batch batch =
-              batch_of(std::span(chosen).subspan(static_cast<std::size_t>(s.begin), static_cast<std::size_t>(s.rows())),
-                       genders);
+      const Ids order = us::permutation(total, seed, static_cast<std::uint64_t>(epoch));
+      for (std::int64_t at = 0; at < total; at += rows) {
+        Ids chosen;
+        for (std::int64_t i = at; i < std::min(at + rows, total); ++i)
+          chosen.push_back(item(parts.train, item(order, i)));
+        trainer.step(count(chosen), [&](us::Tape<>& tape, const us::Shard& s) {
+          Ids genders;
+          const Batch batch = batch_of(part(chosen, s), genders);
           return cross_entropy(m.logits(tape, batch), genders);
         });
       }
     }
     m.lstm.set_training(false);
     us::Tape<> tape;
-    std::vector<std::int64_t> genders;
+    Ids genders;
     const us::Var<> logits = m.logits(tape, batch_of(parts.test, genders));
     double right = 0;
     for (std::size_t i = 0; i < genders.size(); ++i)
       right += us::greedy(logits.values().subspan(2 * i, 2)) == genders[i];
     const double accuracy = 100 * right / static_cast<double>(genders.size());
-    std::printf("seed %lld: %.2f%% of %zu held-out names, training loss %.3f\n", static_cast<long long>(seed), accuracy,
-                genders.size(), trainer.loss());
+    fmt::print("seed {}: {:.2f}% of {} held-out names, training loss {:.3f}\n", seed.value, accuracy, genders.size(),
+               trainer.loss());
     sum += accuracy;
   }
-  std::printf("held out: %.2f%%, mean of %lld seeds, %.0f s\n", sum / static_cast<double>(seeds),
-              static_cast<long long>(seeds), clock.seconds());
+  fmt::print("held out: {:.2f}%, mean of {} seeds, {:.0f} s\n", sum / static_cast<double>(seeds), seeds,
+             clock.seconds());
 }

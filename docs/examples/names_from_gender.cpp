@@ -4,7 +4,6 @@
 //
 //   names_from_gender --female female.txt --male male.txt
 #include <numbers>
-#include <sstream>
 
 #include "training.hpp"
 
@@ -19,15 +18,14 @@ struct Model {
   us::ConditionedCell<> cell;
   us::Linear<> head;
 
-  Model(std::int64_t letter_count, std::int64_t hidden, std::uint64_t seed)
-      : params(us::Seed{seed}),
+  Model(std::int64_t letter_count, std::int64_t hidden, us::Seed seed)
+      : params(seed),
         genders(params, "genders", {.count = 2, .width = 8}),
         letters(params, "letters", {.count = letter_count, .width = 32}),
         cell(params, "cell", {.input = 32, .hidden = hidden, .context = 8, .conditioning = us::Conditioning::both}),
         head(params, "head", {.input = hidden, .output = letter_count}) {}
 
-  us::Var<> loss(us::Tape<>& tape, const Batch& read, const Batch& said, const std::vector<std::int64_t>& who,
-                 double dropout) const {
+  us::Var<> loss(us::Tape<>& tape, const Batch& read, const Batch& said, const Ids& who, double dropout) const {
     const auto start = cell.start(genders(tape, who));
     const auto [ys, last] = us::unroll(cell, letters.sequence(tape, read.ids, read.lengths), start);
     return cross_entropy(head(ys.map([&](const us::Var<>& y) { return us::dropout(y, dropout); })), said.ids);
@@ -38,17 +36,9 @@ struct Model {
 
 int main(int argc, char** argv) {
   const Options o(argc, argv,
-                  {{"female", "female.txt"},
-                   {"male", "male.txt"},
-                   {"epochs", "12"},
-                   {"batch", "64"},
-                   {"hidden", "160"},
-                   {"lr", "3e-3"},
-                   {"dropout", "0.3"},
-                   {"seed", "1"},
-                   {"threads", "1"}});
+                  "female=female.txt male=male.txt epochs=12 batch=64 hidden=160 lr=3e-3 dropout=0.3 seed=1 threads=1");
   std::vector<std::string> names;
-  std::vector<std::int64_t> gender;
+  Ids gender;
   for (const auto& [option, which] : {std::pair("female", 0), std::pair("male", 1)}) {
     std::istringstream lines(us::read_text(o.text(option)));
     for (std::string name; lines >> name;) names.push_back(name), gender.push_back(which);
@@ -56,47 +46,44 @@ int main(int argc, char** argv) {
   const std::vector<std::string_view> texts(names.begin(), names.end());
   const us::Vocabulary letters = us::Vocabulary::build(texts, {.unknown = "", .specials = {"<s>", "</s>"}});
   const std::int64_t start = letters.special("<s>"), end = letters.special("</s>");
-  const us::Seed seed{static_cast<std::uint64_t>(o.integer("seed"))};
+  const us::Seed seed = o.seed();
   const us::Split parts = us::split(texts, {.validation = 0, .test = 0.1, .seed = seed});
 
-  Model m(letters.size(), o.integer("hidden"), seed.value);
+  Model m(letters.size(), o.integer("hidden"), seed);
   /// The loss over some names, each told its gender or, swapped, the other one.
   const auto loss = [&](us::Tape<>& tape, Rows rows, double dropout, bool swapped = false) {
     Batch read, said;
-    std::vector<std::int64_t> who;
+    Ids who;
     for (const std::int64_t i : rows) {
-      const std::vector<std::int32_t> ids = letters.encode(texts[static_cast<std::size_t>(i)]);
-      std::vector<std::int64_t> row(ids.begin(), ids.end());
+      const std::vector<std::int32_t> ids = letters.encode(item(texts, i));
+      Ids row(ids.begin(), ids.end());
       row.push_back(end);
       said.add(row);
       row.insert(row.begin(), start), row.pop_back();
       read.add(row);
-      who.push_back(gender[static_cast<std::size_t>(i)] ^ static_cast<std::int64_t>(swapped));
+      who.push_back(item(gender, i) ^ static_cast<std::int64_t>(swapped));
     }
     return m.loss(tape, read.padded(), said.padded(), who, dropout);
   };
-  const auto count = static_cast<std::int64_t>(parts.train.size()), batch = o.integer("batch"),
-             epochs = o.integer("epochs");
-  Trainer trainer(m.params, {.steps = epochs * ((count + batch - 1) / batch),
+  const std::int64_t total = count(parts.train), batch = o.integer("batch"), epochs = o.integer("epochs");
+  Trainer trainer(m.params, {.steps = epochs * ((total + batch - 1) / batch),
                              .lr = o.real("lr"),
-                             .threads = static_cast<int>(o.integer("threads")),
-                             .seed = seed.value});
+                             .threads = o.integer("threads"),
+                             .seed = seed});
   for (std::int64_t epoch = 0; epoch < epochs; ++epoch) {
-    std::vector<std::int64_t> order = us::permutation(count, seed, static_cast<std::uint64_t>(epoch));
-    for (std::int64_t& i : order) i = parts.train[static_cast<std::size_t>(i)];
-    for (std::int64_t at = 0; at < count; at += batch) {
+    Ids order = us::permutation(total, seed, static_cast<std::uint64_t>(epoch));
+    for (std::int64_t& i : order) i = item(parts.train, i);
+    for (std::int64_t at = 0; at < total; at += batch) {
       const Rows rows =
-          Rows(order).subspan(static_cast<std::size_t>(at), static_cast<std::size_t>(std::min(batch, count - at)));
-      trainer.step(static_cast<std::int64_t>(rows.size()), [&](us::Tape<>& tape, const us::Shard& s) {
-        return loss(tape, rows.subspan(static_cast<std::size_t>(s.begin), static_cast<std::size_t>(s.rows())),
-                    o.real("dropout"));
-      });
+          Rows(order).subspan(static_cast<std::size_t>(at), static_cast<std::size_t>(std::min(batch, total - at)));
+      trainer.step(count(rows),
+                   [&](us::Tape<>& tape, const us::Shard& s) { return loss(tape, part(rows, s), o.real("dropout")); });
     }
   }
   us::Tape<> tape;
-  std::printf("held out: %.3f bits per letter told the right gender, %.3f told the other, %.0f s\n",
-              loss(tape, parts.test, 0).item() / std::numbers::ln2,
-              loss(tape, parts.test, 0, true).item() / std::numbers::ln2, trainer.seconds());
+  fmt::print("held out: {:.3f} bits per letter told the right gender, {:.3f} told the other, {:.0f} s\n",
+             loss(tape, parts.test, 0).item() / std::numbers::ln2,
+             loss(tape, parts.test, 0, true).item() / std::numbers::ln2, trainer.seconds());
 
   for (const std::int64_t which : {0, 1}) {
     tape.reset();
@@ -109,13 +96,13 @@ int main(int argc, char** argv) {
       return s.output();
     };
     us::Sampler sampler({.temperature = 0.7}, seed);
-    std::printf("%s:", which == 0 ? "female" : "male");
+    fmt::print("{}:", which == 0 ? "female" : "male");
     for (int k = 0; k < 12; ++k) {
       stream.reset();
       const us::Generated name =
           us::generate(stream, step, sampler, {.start = start, .stop = us::Stop::at(end), .max_steps = 20});
-      std::printf(" %s", letters.decode(name.symbols).c_str());
+      fmt::print(" {}", letters.decode(name.symbols));
     }
-    std::printf("\n");
+    fmt::print("\n");
   }
 }

@@ -13,7 +13,7 @@ namespace {
 /// Points [rows,2] on two spirals of one and a half turns, half a turn apart, and the arm of each.
 struct Problem {
   us::Tensor<float> points;
-  std::vector<std::int64_t> arms;
+  Ids arms;
 
   Problem(std::int64_t rows, us::Random& random) : points({rows, 2}) {
     for (std::int64_t i = 0; i < rows; ++i) {
@@ -30,8 +30,8 @@ struct Model {
   us::ParameterSet<> params;
   us::Linear<> first, second, head;
 
-  Model(std::int64_t hidden, std::uint64_t seed)
-      : params(us::Seed{seed}),
+  Model(std::int64_t hidden, us::Seed seed)
+      : params(seed),
         first(params, "first", {.input = 2, .output = hidden}),
         second(params, "second", {.input = hidden, .output = hidden}),
         head(params, "head", {.input = hidden, .output = 2}) {}
@@ -44,16 +44,13 @@ struct Model {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const Options o(
-      argc, argv,
-      {{"steps", "3000"}, {"batch", "128"}, {"hidden", "64"}, {"lr", "1e-2"}, {"seed", "1"}, {"threads", "1"}});
-  const us::Seed seed{static_cast<std::uint64_t>(o.integer("seed"))};
-  Model m(o.integer("hidden"), seed.value);
-  Trainer trainer(m.params,
-                  {.steps = o.integer("steps"), .lr = o.real("lr"), .threads = static_cast<int>(o.integer("threads"))});
+  const Options o(argc, argv, "steps=3000 batch=128 hidden=64 lr=1e-2 seed=1 threads=1");
+  const us::Seed seed = o.seed();
+  Model m(o.integer("hidden"), seed);
+  Trainer trainer(m.params, {.steps = o.integer("steps"), .lr = o.real("lr"), .threads = o.integer("threads")});
   for (std::int64_t step = 0; step < o.integer("steps"); ++step)
     trainer.step(o.integer("batch"), [&](us::Tape<>& tape, const us::Shard& s) {
-      us::Random random(seed, static_cast<std::uint64_t>(2 * step + s.index + 1));
+      us::Random random = draws(seed, step, s);
       const Problem p(s.rows(), random);
       return cross_entropy(m.logits(tape, p), p.arms);
     });
@@ -63,5 +60,5 @@ int main(int argc, char** argv) {
   const us::Var<> logits = m.logits(tape, p);
   double right = 0;
   for (std::size_t i = 0; i < p.arms.size(); ++i) right += us::greedy(logits.values().subspan(2 * i, 2)) == p.arms[i];
-  std::printf("%.2f%% of 10000 fresh points right, %.0f s\n", right / 100, trainer.seconds());
+  fmt::print("{:.2f}% of 10000 fresh points right, {:.0f} s\n", right / 100, trainer.seconds());
 }

@@ -21,7 +21,7 @@ constexpr Edge grammar[5][2] = {
 
 /// A string, and for each of its steps the legal next symbols as bits.
 struct Drawn {
-  std::vector<std::int64_t> symbols;
+  Ids symbols;
   std::vector<unsigned> legal;
 };
 
@@ -58,7 +58,7 @@ struct Problem {
   Problem(std::int64_t rows, us::Random& random) {
     for (std::int64_t b = 0; b < rows; ++b) {
       strings.push_back(draw(random));
-      const std::vector<std::int64_t>& s = strings.back().symbols;
+      const Ids& s = strings.back().symbols;
       read.add({s.begin(), s.end() - 1});
       next.add({s.begin() + 1, s.end()});
     }
@@ -72,8 +72,8 @@ struct Model {
   us::LSTM<> lstm;
   us::Linear<> head;
 
-  explicit Model(std::uint64_t seed)
-      : params(us::Seed{seed}),
+  explicit Model(us::Seed seed)
+      : params(seed),
         embed(params, "embed", {.count = 7, .width = 8}),
         lstm(params, "lstm", {.input = 8, .hidden = 32, .forget_bias = 2}),
         head(params, "head", {.input = 32, .output = 7}) {}
@@ -100,36 +100,27 @@ bool is_right(const Drawn& d, std::span<const float> logits, std::int64_t row, s
 }  // namespace
 
 int main(int argc, char** argv) {
-  const Options o(argc, argv,
-                  {{"steps", "1500"},
-                   {"batch", "32"},
-                   {"lr", "1e-2"},
-                   {"seed", "1"},
-                   {"seeds", "5"},
-                   {"threads", "1"},
-                   {"fresh", "1000"}});
+  const Options o(argc, argv, "steps=1500 batch=32 lr=1e-2 seed=1 seeds=5 threads=1 fresh=1000");
   const std::int64_t steps = o.integer("steps"), fresh = o.integer("fresh");
   int solved = 0;
-  for (std::int64_t seed = o.integer("seed"); seed < o.integer("seed") + o.integer("seeds"); ++seed) {
-    const us::Seed number{static_cast<std::uint64_t>(seed)};
-    Model m(number.value);
-    Trainer trainer(m.params, {.steps = steps, .lr = o.real("lr"), .threads = static_cast<int>(o.integer("threads"))});
+  for (std::int64_t k = 0; k < o.integer("seeds"); ++k) {
+    const us::Seed seed = o.seed(k);
+    Model m(seed);
+    Trainer trainer(m.params, {.steps = steps, .lr = o.real("lr"), .threads = o.integer("threads")});
     for (std::int64_t step = 0; step < steps; ++step)
       trainer.step(o.integer("batch"), [&](us::Tape<>& tape, const us::Shard& s) {
-        us::Random random(number, static_cast<std::uint64_t>(2 * step + s.index + 1));
+        us::Random random = draws(seed, step, s);
         const Problem p(s.rows(), random);
         return cross_entropy(m.logits(tape, p.read), p.next.ids);
       });
     us::Tape<> tape;
-    us::Random random(number);
+    us::Random random(seed);
     const Problem p(fresh, random);
     const us::Var<> logits = m.logits(tape, p.read).padded();
     std::int64_t right = 0;
-    for (std::int64_t b = 0; b < fresh; ++b)
-      right += is_right(p.strings[static_cast<std::size_t>(b)], logits.values(), b, fresh);
-    std::printf("seed %lld: %lld of %lld fresh strings right, %.0f s\n", static_cast<long long>(seed),
-                static_cast<long long>(right), static_cast<long long>(fresh), trainer.seconds());
+    for (std::int64_t b = 0; b < fresh; ++b) right += is_right(item(p.strings, b), logits.values(), b, fresh);
+    fmt::print("seed {}: {} of {} fresh strings right, {:.0f} s\n", seed.value, right, fresh, trainer.seconds());
     solved += right == fresh;
   }
-  std::printf("all right with %d of %s seeds\n", solved, o.text("seeds").c_str());
+  fmt::print("all right with {} of {} seeds\n", solved, o.text("seeds"));
 }

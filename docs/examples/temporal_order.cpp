@@ -10,24 +10,24 @@ namespace {
 
 /// E, then a, b, c or d at random, but X or Y at two places, then B; for a length of 100 the places are in 10..20 and
 /// 50..60, and there are 100 to 110 symbols.
-std::int64_t draw(std::int64_t length, std::vector<std::int64_t>& symbols, us::Random& random) {
+std::int64_t draw(std::int64_t length, Ids& symbols, us::Random& random) {
   constexpr std::int64_t start = 6, end = 7, distractors = 4;
   const std::int64_t tenth = length / 10;
   symbols.assign(static_cast<std::size_t>(length + random.below(tenth + 1)), start);
   for (std::size_t t = 1; t + 1 < symbols.size(); ++t) symbols[t] = random.below(distractors);
   symbols.back() = end;
   const std::int64_t first = random.below(2), second = random.below(2);
-  symbols[static_cast<std::size_t>(tenth + random.below(tenth + 1))] = distractors + first;
-  symbols[static_cast<std::size_t>(5 * tenth + random.below(tenth + 1))] = distractors + second;
+  item(symbols, tenth + random.below(tenth + 1)) = distractors + first;
+  item(symbols, 5 * tenth + random.below(tenth + 1)) = distractors + second;
   return 2 * first + second;
 }
 
 struct Problem {
   Batch batch;
-  std::vector<std::int64_t> classes;
+  Ids classes;
 
   Problem(std::int64_t length, std::int64_t rows, us::Random& random) {
-    std::vector<std::int64_t> symbols;
+    Ids symbols;
     for (std::int64_t b = 0; b < rows; ++b) {
       classes.push_back(draw(length, symbols, random));
       batch.add(symbols);
@@ -42,8 +42,8 @@ struct Model {
   us::LSTM<> lstm;
   us::Linear<> head;
 
-  explicit Model(std::uint64_t seed)
-      : params(us::Seed{seed}),
+  explicit Model(us::Seed seed)
+      : params(seed),
         embed(params, "embed", {.count = 8, .width = 8}),
         lstm(params, "lstm", {.input = 8, .hidden = 32, .forget_bias = 3}),
         head(params, "head", {.input = 32, .output = 4}) {}
@@ -56,37 +56,28 @@ struct Model {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const Options o(argc, argv,
-                  {{"length", "100"},
-                   {"steps", "1500"},
-                   {"batch", "32"},
-                   {"lr", "5e-3"},
-                   {"seed", "1"},
-                   {"seeds", "5"},
-                   {"threads", "1"},
-                   {"fresh", "1000"}});
+  const Options o(argc, argv, "length=100 steps=1500 batch=32 lr=5e-3 seed=1 seeds=5 threads=1 fresh=1000");
   const std::int64_t length = o.integer("length"), steps = o.integer("steps"), fresh = o.integer("fresh");
   int solved = 0;
-  for (std::int64_t seed = o.integer("seed"); seed < o.integer("seed") + o.integer("seeds"); ++seed) {
-    const us::Seed number{static_cast<std::uint64_t>(seed)};
-    Model m(number.value);
-    Trainer trainer(m.params, {.steps = steps, .lr = o.real("lr"), .threads = static_cast<int>(o.integer("threads"))});
+  for (std::int64_t k = 0; k < o.integer("seeds"); ++k) {
+    const us::Seed seed = o.seed(k);
+    Model m(seed);
+    Trainer trainer(m.params, {.steps = steps, .lr = o.real("lr"), .threads = o.integer("threads")});
     for (std::int64_t step = 0; step < steps; ++step)
       trainer.step(o.integer("batch"), [&](us::Tape<>& tape, const us::Shard& s) {
-        us::Random random(number, static_cast<std::uint64_t>(2 * step + s.index + 1));
+        us::Random random = draws(seed, step, s);
         const Problem p(length, s.rows(), random);
         return cross_entropy(m.logits(tape, p.batch), p.classes);
       });
     us::Tape<> tape;
-    us::Random random(number);
+    us::Random random(seed);
     const Problem p(length, fresh, random);
     const us::Var<> logits = m.logits(tape, p.batch);
     std::int64_t right = 0;
     for (std::size_t b = 0; b < p.classes.size(); ++b)
       right += us::greedy(logits.values().subspan(4 * b, 4)) == p.classes[b];
-    std::printf("seed %lld: %lld of %lld fresh sequences right, %.0f s\n", static_cast<long long>(seed),
-                static_cast<long long>(right), static_cast<long long>(fresh), trainer.seconds());
+    fmt::print("seed {}: {} of {} fresh sequences right, {:.0f} s\n", seed.value, right, fresh, trainer.seconds());
     solved += right == fresh;
   }
-  std::printf("all right with %d of %s seeds\n", solved, o.text("seeds").c_str());
+  fmt::print("all right with {} of {} seeds\n", solved, o.text("seeds"));
 }

@@ -1,13 +1,15 @@
 // What the examples share: options by name, batches out of ragged rows, and a training loop.
 #pragma once
 
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
-#include <fstream>
 #include <map>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -17,13 +19,16 @@ namespace example {
 
 namespace us = unspool;
 
-/// Options as --name value. Every one has a default, which also says what there is.
+/// Options as --name value. Each has a default: "epochs=3 data=bible.txt".
 class Options {
  public:
-  Options(int argc, char** argv, std::map<std::string, std::string> defaults) : values_(std::move(defaults)) {
+  Options(int argc, char** argv, const std::string& defaults) {
+    std::istringstream entries(defaults);
+    for (std::string entry; entries >> entry;)
+      values_[entry.substr(0, entry.find('='))] = entry.substr(entry.find('=') + 1);
     for (int i = 1; i < argc; i += 2) {
       const std::string name = std::string(argv[i]).substr(0, 2) == "--" ? argv[i] + 2 : "";
-      if (!values_.contains(name) || i + 1 == argc) fail(argv[0], argv[i]);
+      if (!values_.contains(name) || i + 1 == argc) fail(argv[i]);
       values_[name] = argv[i + 1];
     }
   }
@@ -31,20 +36,45 @@ class Options {
   double real(const std::string& name) const {
     char* end = nullptr;
     const double value = std::strtod(text(name).c_str(), &end);
-    if (*end != 0 || text(name).empty()) fail("--" + name, text(name));
+    if (*end != 0 || text(name).empty()) fail("--" + name + " " + text(name));
     return value;
   }
   std::int64_t integer(const std::string& name) const { return static_cast<std::int64_t>(real(name)); }
+  us::Seed seed(std::int64_t plus = 0) const { return {static_cast<std::uint64_t>(integer("seed") + plus)}; }
 
  private:
-  [[noreturn]] void fail(const std::string& program, const std::string& argument) const {
-    std::fprintf(stderr, "%s: not understood: %s; options and what they are now:\n", program.c_str(), argument.c_str());
-    for (const auto& [name, value] : values_) std::fprintf(stderr, "  --%s %s\n", name.c_str(), value.c_str());
+  [[noreturn]] void fail(const std::string& argument) const {
+    fmt::print(stderr, "not understood: {}; options and what they are now:\n", argument);
+    for (const auto& [name, value] : values_) fmt::print(stderr, "  --{} {}\n", name, value);
     std::exit(2);
   }
 
   std::map<std::string, std::string> values_;
 };
+
+using Ids = std::vector<std::int64_t>;
+
+/// The ids of a text's units.
+inline Ids encoded(const us::Vocabulary& vocabulary, std::string_view text) {
+  const std::vector<std::int32_t> ids = vocabulary.encode(text);
+  return Ids(ids.begin(), ids.end());
+}
+
+/// Number of entries.
+std::int64_t count(const auto& entries) { return static_cast<std::int64_t>(entries.size()); }
+
+/// Entry i of a vector, whatever integer i is.
+auto& item(auto& entries, std::int64_t i) { return entries[static_cast<std::size_t>(i)]; }
+
+/// A shard's part of the rows of a batch.
+inline std::span<const std::int64_t> part(std::span<const std::int64_t> rows, const us::Shard& s) {
+  return rows.subspan(static_cast<std::size_t>(s.begin), static_cast<std::size_t>(s.rows()));
+}
+
+/// Random numbers of a shard of a training step. Stream 0 of a seed is left for what is measured afterwards.
+inline us::Random draws(us::Seed seed, std::int64_t step, const us::Shard& s) {
+  return us::Random(seed, static_cast<std::uint64_t>(2 * step + s.index + 1));
+}
 
 /// A seconds counter.
 class Clock {
@@ -57,10 +87,10 @@ class Clock {
 
 /// Rows of ids of any lengths, padded to [T,B] time first, with their lengths.
 struct Batch {
-  std::vector<std::int64_t> ids, lengths;
+  Ids ids, lengths;
   std::int64_t steps = 0;
 
-  void add(const std::vector<std::int64_t>& row) {
+  void add(const Ids& row) {
     rows_.push_back(row);
     lengths.push_back(static_cast<std::int64_t>(row.size()));
     steps = std::max(steps, lengths.back());
@@ -73,7 +103,7 @@ struct Batch {
   }
 
  private:
-  std::vector<std::vector<std::int64_t>> rows_;
+  std::vector<Ids> rows_;
 };
 
 /// Adam with warm-up, a cosine and clipping. Each batch is cut into `shards`, whatever the number of threads, so a run
@@ -83,19 +113,22 @@ class Trainer {
   struct Settings {
     std::int64_t steps = 1;  ///< in all
     double lr = 1e-3;
+    std::int64_t threads = 1;
+    us::Seed seed = {1};  ///< of dropout
     double clip = 1;
-    int threads = 1;
     std::int64_t shards = 2;
-    std::uint64_t seed = 1;  ///< of dropout
   };
   Trainer(us::ParameterSet<>& params, const Settings& settings)
-      : params_(params), settings_(settings), pool_(settings.threads), adam_(params, {.lr = settings.lr}) {}
+      : params_(params),
+        settings_(settings),
+        pool_(static_cast<int>(settings.threads)),
+        adam_(params, {.lr = settings.lr}) {}
 
   /// One step on `rows` rows; loss(tape, shard) is the mean over the shard's rows. Reports now and then.
   template <class Loss>
   double step(std::int64_t rows, Loss&& loss) {
     params_.zero_grad();
-    const std::uint64_t seed = settings_.seed * 1'000'003 + static_cast<std::uint64_t>(done_);
+    const std::uint64_t seed = settings_.seed.value * 1'000'003 + static_cast<std::uint64_t>(done_);
     const double value = us::data_parallel<float>(pool_, us::Shards{rows, settings_.shards}, loss, {.seed = seed});
     if (std::isfinite(us::clip_grad_norm(params_, settings_.clip))) {
       adam_.set_lr(schedule_(done_));
@@ -105,8 +138,7 @@ class Trainer {
     ++done_;
     if (const double now = clock_.seconds(); now - shown_ > 10) {
       shown_ = now;
-      std::printf("  step %lld/%lld  loss %.4f  %.0f s\n", static_cast<long long>(done_),
-                  static_cast<long long>(settings_.steps), mean_, now);
+      fmt::print("  step {}/{}  loss {:.4f}  {:.0f} s\n", done_, settings_.steps, mean_, now);
       std::fflush(stdout);
     }
     return value;
