@@ -119,6 +119,7 @@ class Cell {
   std::int64_t hidden_;
   std::int64_t output_;
   detail::CellWeights<T> weights_;
+  bool fresh_;  // the parameters were added to the set, and not found there
 };
 
 /// h' = tanh or relu of (x W_ih^T + b_ih + h W_hh^T + b_hh): Elman, Cognitive Science 14(2), 1990. With a leak a < 1 the
@@ -259,13 +260,18 @@ void forget_gate_bias(Parameter<T>& bias, double value);
 
 extern template class UNSPOOL_API Cell<float>;
 extern template class UNSPOOL_API Cell<double>;
+extern template class UNSPOOL_API Cell<Dual<double>>;
 extern template class UNSPOOL_API RNNCell<float>;
 extern template class UNSPOOL_API RNNCell<double>;
+extern template class UNSPOOL_API RNNCell<Dual<double>>;
 extern template class UNSPOOL_API LSTMCell<float>;
 extern template class UNSPOOL_API LSTMCell<double>;
+extern template class UNSPOOL_API LSTMCell<Dual<double>>;
 extern template class UNSPOOL_API GRUCell<float>;
 extern template class UNSPOOL_API GRUCell<double>;
+extern template class UNSPOOL_API GRUCell<Dual<double>>;
 extern template UNSPOOL_API void forget_gate_bias(Parameter<float>&, double);
 extern template UNSPOOL_API void forget_gate_bias(Parameter<double>&, double);
+extern template UNSPOOL_API void forget_gate_bias(Parameter<Dual<double>>&, double);
 
 }  // namespace unspool

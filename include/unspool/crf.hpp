@@ -72,5 +72,6 @@ class CRF {
 
 extern template class UNSPOOL_API CRF<float>;
 extern template class UNSPOOL_API CRF<double>;
+extern template class UNSPOOL_API CRF<Dual<double>>;
 
 }  // namespace unspool

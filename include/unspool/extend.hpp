@@ -190,9 +190,10 @@ inline Handle record(const OpRule& rule, std::initializer_list<Handle> inputs, W
 }  // namespace detail
 
 /// Op is a struct with static functions: infer(InferArgs) and forward(ForwardArgs<T>), and, where the op has a
-/// derivative, backward(BackwardArgs<T>); optionally saved, view and flops. Templates serve every scalar type. Without
-/// infer the op is elementwise: y has the shape that the operands broadcast to.
-template <class Op>
+/// derivative, backward(BackwardArgs<T>); optionally saved, view and flops. Templates serve every scalar type; name the
+/// types, make_rule<Op, float, double>(), where they do not fit duals (unspool/maths.hpp has the functions that do).
+/// Without infer the op is elementwise: y has the shape that the operands broadcast to.
+template <class Op, Scalar... Ts>
 constexpr OpRule make_rule(OpInfo info) {
   OpRule rule;
   rule.info = info;
@@ -204,10 +205,14 @@ constexpr OpRule make_rule(OpInfo info) {
   if constexpr (requires { &Op::view; }) rule.view = &Op::view;
   if constexpr (requires { &Op::place; }) rule.place = &Op::place;
   if constexpr (requires { &Op::flops; }) rule.flops = &Op::flops;
-  rule.forward[0] = detail::forward_of<Op, float>();
-  rule.forward[1] = detail::forward_of<Op, double>();
-  rule.backward[0] = detail::backward_of<Op, float>();
-  rule.backward[1] = detail::backward_of<Op, double>();
+  const auto set = [&]<class T>() {
+    rule.forward[static_cast<int>(scalar_type<T>)] = detail::forward_of<Op, T>();
+    rule.backward[static_cast<int>(scalar_type<T>)] = detail::backward_of<Op, T>();
+  };
+  if constexpr (sizeof...(Ts) > 0)
+    (set.template operator()<Ts>(), ...);
+  else
+    set.template operator()<float>(), set.template operator()<double>(), set.template operator()<Dual<double>>();
   return rule;
 }
 

@@ -155,19 +155,27 @@ class GRU : public Recurrent<T, GRUCell<T>> {
 
 extern template class UNSPOOL_API Linear<float>;
 extern template class UNSPOOL_API Linear<double>;
+extern template class UNSPOOL_API Linear<Dual<double>>;
 extern template class UNSPOOL_API Embedding<float>;
 extern template class UNSPOOL_API Embedding<double>;
+extern template class UNSPOOL_API Embedding<Dual<double>>;
 extern template class UNSPOOL_API Recurrent<float, RNNCell<float>>;
 extern template class UNSPOOL_API Recurrent<double, RNNCell<double>>;
+extern template class UNSPOOL_API Recurrent<Dual<double>, RNNCell<Dual<double>>>;
 extern template class UNSPOOL_API Recurrent<float, LSTMCell<float>>;
 extern template class UNSPOOL_API Recurrent<double, LSTMCell<double>>;
+extern template class UNSPOOL_API Recurrent<Dual<double>, LSTMCell<Dual<double>>>;
 extern template class UNSPOOL_API Recurrent<float, GRUCell<float>>;
 extern template class UNSPOOL_API Recurrent<double, GRUCell<double>>;
+extern template class UNSPOOL_API Recurrent<Dual<double>, GRUCell<Dual<double>>>;
 extern template class UNSPOOL_API RNN<float>;
 extern template class UNSPOOL_API RNN<double>;
+extern template class UNSPOOL_API RNN<Dual<double>>;
 extern template class UNSPOOL_API LSTM<float>;
 extern template class UNSPOOL_API LSTM<double>;
+extern template class UNSPOOL_API LSTM<Dual<double>>;
 extern template class UNSPOOL_API GRU<float>;
 extern template class UNSPOOL_API GRU<double>;
+extern template class UNSPOOL_API GRU<Dual<double>>;
 
 }  // namespace unspool

@@ -26,7 +26,7 @@ struct Update {
 
 /// What all optimisers share. It trains the parameters that the set held when it was made, in place, allocates nothing
 /// after construction, and may outlive the set. One thread at a time.
-template <Scalar T = float>
+template <RealScalar T = float>
 class Optimizer {
  public:
   virtual ~Optimizer() = default;
@@ -68,7 +68,7 @@ struct SGDOptions {
 };
 
 /// Stochastic gradient descent, w -= lr g; with momentum (Polyak 1964; Nesterov as in Sutskever et al., ICML 2013).
-template <Scalar T = float>
+template <RealScalar T = float>
 class SGD : public Optimizer<T> {
  public:
   /// Throws bad_argument for options outside their range.
@@ -89,7 +89,7 @@ struct RMSpropOptions {
 };
 
 /// w -= lr g / (sqrt(v) + eps), v the running mean of g^2 (Tieleman and Hinton, Coursera lecture 6.5, 2012).
-template <Scalar T = float>
+template <RealScalar T = float>
 class RMSprop : public Optimizer<T> {
  public:
   explicit RMSprop(const ParameterSet<T>& params, const RMSpropOptions& options = {});
@@ -108,7 +108,7 @@ struct AdagradOptions {
 };
 
 /// w -= lr g / (sqrt(s) + eps), s the sum of all g^2 (Duchi, Hazan and Singer, JMLR 12, 2011).
-template <Scalar T = float>
+template <RealScalar T = float>
 class Adagrad : public Optimizer<T> {
  public:
   explicit Adagrad(const ParameterSet<T>& params, const AdagradOptions& options = {});
@@ -127,7 +127,7 @@ struct AdamOptions {
 };
 
 /// w -= lr m^ / (sqrt(v^) + eps), both means corrected for their start at 0 (Kingma and Ba, ICLR 2015, algorithm 1).
-template <Scalar T = float>
+template <RealScalar T = float>
 class Adam : public Optimizer<T> {
  public:
   explicit Adam(const ParameterSet<T>& params, const AdamOptions& options = {});
@@ -146,7 +146,7 @@ struct AdamWOptions {
 };
 
 /// Adam with decoupled weight decay (Loshchilov and Hutter, ICLR 2019, algorithm 2).
-template <Scalar T = float>
+template <RealScalar T = float>
 class AdamW : public Optimizer<T> {
  public:
   explicit AdamW(const ParameterSet<T>& params, const AdamWOptions& options = {});

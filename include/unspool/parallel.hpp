@@ -76,9 +76,9 @@ struct ParallelOptions {
 
 namespace detail {
 
-template <Scalar T>
+template <RealScalar T>
 using ShardLoss = Var<T> (*)(void* function, Tape<T>& tape, const Shard& shard);
-template <Scalar T>
+template <RealScalar T>
 double data_parallel(PoolCore& pool, const Shards& shards, ShardLoss<T> loss, void* function,
                      const ParallelOptions& options);
 extern template UNSPOOL_API double data_parallel(PoolCore&, const Shards&, ShardLoss<float>, void*,
@@ -93,7 +93,7 @@ extern template UNSPOOL_API double data_parallel(PoolCore&, const Shards&, Shard
 /// calls it may only read. A parameter's gradient is ((g0 + g1) + (g2 + g3)) + ..., by the shards' numbers.
 /// When a call throws, the others are completed, the error of the shard with the lowest number is thrown and no
 /// gradient has changed. Throws bad_argument for a pool that is at work already, for no rows or shards, not_scalar.
-template <Scalar T = float, class F>
+template <RealScalar T = float, class F>
 double data_parallel(ThreadPool& pool, const Shards& shards, F&& loss, const ParallelOptions& options = {}) {
   const auto call = [](void* function, Tape<T>& tape, const Shard& shard) {
     return Var<T>((*static_cast<std::remove_reference_t<F>*>(function))(tape, shard));

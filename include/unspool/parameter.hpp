@@ -75,6 +75,7 @@ class ParameterSet {
   ParameterSet(ParameterSet&&) = default;
   ParameterSet& operator=(ParameterSet&& other) noexcept {
     std::swap(seed_, other.seed_);
+    std::swap(reopened_, other.reopened_);
     parameters_.swap(other.parameters_);
     return *this;
   }
@@ -82,12 +83,17 @@ class ParameterSet {
     for (const Parameter<T>* p : parameters_) delete p;
   }
 
-  /// Throws duplicate_name, bad_shape, bad_argument (an initialiser that does not fit the shape), out_of_memory.
+  /// Throws duplicate_name, bad_shape, bad_argument (an initialiser that does not fit the shape), out_of_memory; where
+  /// the set is reopened, shape_mismatch for a name that is there with another shape.
   Parameter<T>& add(std::string name, const Shape& shape, const Init& init);
   /// Throws bad_argument when there is none of this name.
   Parameter<T>& operator[](std::string_view name) const;
   /// Null when there is none of this name.
   Parameter<T>* find(std::string_view name) const noexcept;
+
+  /// From now on add() of a name that is there returns that parameter with the value it has: a model can be built again
+  /// on its parameters, as the functions of unspool/derivatives.hpp let it.
+  void reopen() noexcept { reopened_ = true; }
 
   std::size_t size() const noexcept { return parameters_.size(); }
   Parameter<T>& at(std::size_t position) const { return *parameters_.at(position); }
@@ -114,10 +120,12 @@ class ParameterSet {
 
  private:
   Seed seed_;
+  bool reopened_ = false;
   std::vector<Parameter<T>*> parameters_;  // owned
 };
 
 extern template class UNSPOOL_API ParameterSet<float>;
 extern template class UNSPOOL_API ParameterSet<double>;
+extern template class UNSPOOL_API ParameterSet<Dual<double>>;
 
 }  // namespace unspool

@@ -34,14 +34,14 @@ struct NamedTensor {
 /// The metadata holds {"format": "pt"} beside what is given, so that Python reads the file as PyTorch weights.
 /// Equal parameters give equal bytes. Throws file_write, bad_argument (text that is not UTF-8, a repeated metadata
 /// key).
-template <Scalar T>
+template <RealScalar T>
 void save_safetensors(const ParameterSet<T>& params, const std::string& path, const Metadata& metadata = {});
 
 /// Loads every parameter from the tensor of its name. Nothing is loaded unless names and shapes agree exactly:
 /// weight_mismatch lists all that are missing, unused or misshapen. F16, BF16, F32 and F64 are converted: exactly where
 /// that widens; F64 into float parameters rounds to nearest even, and what is out of float's range becomes infinite.
 /// Throws file_open, file_format, weight_mismatch, unsupported (another dtype), out_of_memory.
-template <Scalar T>
+template <RealScalar T>
 void load_safetensors(ParameterSet<T>& params, const std::string& path);
 
 namespace detail {

@@ -106,7 +106,10 @@ Sequence<T> concat(const Sequence<T>& a, const Sequence<T>& b, Where where = Whe
 
 extern template class UNSPOOL_API Sequence<float>;
 extern template class UNSPOOL_API Sequence<double>;
+extern template class UNSPOOL_API Sequence<Dual<double>>;
 extern template UNSPOOL_API Sequence<float> concat(const Sequence<float>&, const Sequence<float>&, Where);
 extern template UNSPOOL_API Sequence<double> concat(const Sequence<double>&, const Sequence<double>&, Where);
+extern template UNSPOOL_API Sequence<Dual<double>> concat(const Sequence<Dual<double>>&, const Sequence<Dual<double>>&,
+                                                          Where);
 
 }  // namespace unspool

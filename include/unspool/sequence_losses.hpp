@@ -37,15 +37,25 @@ Var<T> ctc_loss(const Sequence<T>& logits, const Ids& targets, const Ids& target
 
 extern template UNSPOOL_API Var<float> cross_entropy(const Sequence<float>&, const Ids&, CrossEntropyOptions, Where);
 extern template UNSPOOL_API Var<double> cross_entropy(const Sequence<double>&, const Ids&, CrossEntropyOptions, Where);
+extern template UNSPOOL_API Var<Dual<double>> cross_entropy(const Sequence<Dual<double>>&, const Ids&,
+                                                            CrossEntropyOptions, Where);
 extern template UNSPOOL_API Var<float> binary_cross_entropy_with_logits(const Sequence<float>&, const Var<float>&,
                                                                         Reduction, Where);
 extern template UNSPOOL_API Var<double> binary_cross_entropy_with_logits(const Sequence<double>&, const Var<double>&,
                                                                          Reduction, Where);
+extern template UNSPOOL_API Var<Dual<double>> binary_cross_entropy_with_logits(const Sequence<Dual<double>>&,
+                                                                               const Var<Dual<double>>&, Reduction,
+                                                                               Where);
 extern template UNSPOOL_API Var<float> binary_cross_entropy_with_logits(const Sequence<float>&, const Sequence<float>&,
                                                                         Reduction, Where);
 extern template UNSPOOL_API Var<double> binary_cross_entropy_with_logits(const Sequence<double>&,
                                                                          const Sequence<double>&, Reduction, Where);
+extern template UNSPOOL_API Var<Dual<double>> binary_cross_entropy_with_logits(const Sequence<Dual<double>>&,
+                                                                               const Sequence<Dual<double>>&, Reduction,
+                                                                               Where);
 extern template UNSPOOL_API Var<float> mse(const Sequence<float>&, const Sequence<float>&, Reduction, Where);
 extern template UNSPOOL_API Var<double> mse(const Sequence<double>&, const Sequence<double>&, Reduction, Where);
+extern template UNSPOOL_API Var<Dual<double>> mse(const Sequence<Dual<double>>&, const Sequence<Dual<double>>&,
+                                                  Reduction, Where);
 
 }  // namespace unspool

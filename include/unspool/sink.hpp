@@ -135,8 +135,8 @@ class Sink {
                          [&](const std::int64_t* at, std::int64_t n, const std::int64_t* step) {
                            T* out = dx.data + at[N];
                            if (step[N] == 0) {
-                             double sum = 0;
-                             for (std::int64_t i = 0; i < n; ++i) sum += static_cast<double>(f(at, step, i));
+                             Wide<T> sum = 0;
+                             for (std::int64_t i = 0; i < n; ++i) sum += static_cast<Wide<T>>(f(at, step, i));
                              *out += static_cast<T>(sum);
                            } else {
                              for (std::int64_t i = 0; i < n; ++i) out[i * step[N]] += f(at, step, i);

@@ -205,7 +205,9 @@ namespace detail {
 // The tape's functions, once for all scalar types. Tape<T> below is a typed name for them.
 UNSPOOL_API TapeCore* make_tape(ScalarType type, const TapeOptions& options);
 UNSPOOL_API void drop_tape(TapeCore* tape) noexcept;
-UNSPOOL_API Handle record_leaf(TapeCore& tape, const Shape& shape, const void* values, bool variable, Where where);
+/// A tape of duals takes real values too, as constants.
+UNSPOOL_API Handle record_leaf(TapeCore& tape, const Shape& shape, ScalarType type, const void* values, bool variable,
+                               Where where);
 UNSPOOL_API Handle record_constant(TapeCore& tape, const Shape& shape, double value, Where where);
 UNSPOOL_API Handle record_parameter(TapeCore& tape, ParameterCore& parameter, Where where);
 UNSPOOL_API LabelGuard enter_step(TapeCore& tape, std::int64_t step);
@@ -265,6 +267,20 @@ class Tape {
     return bridged(expression, true, where);
   }
 
+  // Data is real whatever the tape computes in: on a tape of duals its tangents are 0.
+  Var<T> input(const Shape& shape, std::span<const float> values,
+               Where where = Where::current()) requires(!RealScalar<T>) {
+    return leaf(shape, values, false, where);
+  }
+  Var<T> input(const Shape& shape, std::span<const double> values,
+               Where where = Where::current()) requires(!RealScalar<T>) {
+    return leaf(shape, values, false, where);
+  }
+  template <RealScalar R>
+  requires(!RealScalar<T>) Var<T> input(const Tensor<R>& x, Where where = Where::current()) {
+    return leaf(x.shape(), x.values(), false, where);
+  }
+
   Var<T> full(const Shape& shape, double value, Where where = Where::current()) {
     return Var<T>(detail::record_constant(*core_, shape, value, where));
   }
@@ -312,12 +328,14 @@ class Tape {
   detail::TapeCore* core() const noexcept { return core_; }
 
  private:
-  Var<T> leaf(const Shape& shape, std::span<const T> values, bool variable, Where where);
+  template <class From>
+  Var<T> leaf(const Shape& shape, std::span<From> values, bool variable, Where where);
   template <class E>
   Var<T> bridged(const E& expression, bool variable, Where where) {
-    return detail::InputBridge<E>::template pass<T>(expression, [&](const Shape& shape, std::span<const T> values) {
-      return leaf(shape, values, variable, where);
-    });
+    using Read = std::conditional_t<RealScalar<T>, T, double>;
+    return detail::InputBridge<E>::template pass<Read>(
+        expression,
+        [&](const Shape& shape, std::span<const Read> values) { return leaf(shape, values, variable, where); });
   }
 
   detail::TapeCore* core_;
@@ -328,9 +346,11 @@ namespace detail {
 }
 
 template <Scalar T>
-Var<T> Tape<T>::leaf(const Shape& shape, std::span<const T> values, bool variable, Where where) {
+template <class From>
+Var<T> Tape<T>::leaf(const Shape& shape, std::span<From> values, bool variable, Where where) {
   if (static_cast<std::int64_t>(values.size()) != shape.size()) detail::fail_leaf_size(shape, values.size());
-  return Var<T>(detail::record_leaf(*core_, shape, values.data(), variable, where));
+  constexpr ScalarType type = scalar_type<std::remove_const_t<From>>;
+  return Var<T>(detail::record_leaf(*core_, shape, type, values.data(), variable, where));
 }
 
 }  // namespace unspool

@@ -43,8 +43,10 @@ class Tensor {
 
 Tensor(Shape, std::vector<float>)->Tensor<float>;
 Tensor(Shape, std::vector<double>)->Tensor<double>;
+Tensor(Shape, std::vector<Dual<double>>)->Tensor<Dual<double>>;
 
 extern template class UNSPOOL_API Tensor<float>;
 extern template class UNSPOOL_API Tensor<double>;
+extern template class UNSPOOL_API Tensor<Dual<double>>;
 
 }  // namespace unspool

@@ -44,7 +44,7 @@ struct StreamWindow {
 };
 
 using Window = StreamWindow<std::int64_t>;
-template <Scalar T>
+template <RealScalar T>
 using SeriesWindow = StreamWindow<T>;
 
 /// A range of windows over a stream that must outlive it. Part b of the batch has the steps b * n .. (b + 1) * n, the
@@ -110,7 +110,7 @@ inline Windows windows(const Ids& stream, const WindowOptions& options) {
   return Windows(stream, stream.size(), Shape(), options);
 }
 /// The same for a series [N,...]. Throws shape_mismatch for a scalar besides.
-template <Scalar T>
+template <RealScalar T>
 WindowRange<T> windows(const Tensor<T>& series, const WindowOptions& options);
 
 extern template UNSPOOL_API WindowRange<float> windows(const Tensor<float>&, const WindowOptions&);

@@ -16,6 +16,7 @@
 #endif
 
 #include "unspool/loops.hpp"
+#include "unspool/maths.hpp"  // xtensor's functions of duals
 #include "unspool/parameter.hpp"
 #include "unspool/tape.hpp"
 

@@ -56,7 +56,7 @@ void WindowRange<V>::fill(std::int64_t begin) {
     }
 }
 
-template <Scalar T>
+template <RealScalar T>
 WindowRange<T> windows(const Tensor<T>& series, const WindowOptions& options) {
   const Shape& shape = series.shape();
   detail::require(shape.rank() > 0, ErrorCode::shape_mismatch, "windows", "a series must be [N,...], time first");

@@ -12,7 +12,8 @@ namespace {
 class Capture {
  public:
   Capture(const TapeCore& tape, const CaptureOptions& options) : tape_(tape), options_(options) {
-    graph_.scalar = tape.type();
+    graph_.scalar =
+        tape.type() == ScalarType::float32 ? ScalarType::float32 : ScalarType::float64;  // duals: the values
     graph_.texts.emplace_back();
     scopes_[0] = 0;
   }

@@ -3,6 +3,9 @@
 #include <cmath>
 #include <limits>
 
+#include "base/with_scalar.hpp"
+#include "unspool/maths.hpp"
+
 namespace unspool::detail {
 namespace {
 
@@ -12,7 +15,7 @@ GraphValues of(const T* values, std::int64_t count) {
   constexpr double inf = std::numeric_limits<double>::infinity();
   GraphValues s{inf, -inf, 0, 0};
   for (std::int64_t i = 0; i < count; ++i) {
-    const double v = static_cast<double>(values[i]);
+    const double v = maths::value(values[i]);
     if (!std::isfinite(v)) {
       ++s.nonfinite;
       continue;
@@ -30,8 +33,7 @@ GraphValues of(const T* values, std::int64_t count) {
 }  // namespace
 
 GraphValues value_statistics(ScalarType type, const void* values, std::int64_t count) {
-  return type == ScalarType::float32 ? of(static_cast<const float*>(values), count)
-                                     : of(static_cast<const double*>(values), count);
+  return with_scalar(type, [&]<class T>() { return of(static_cast<const T*>(values), count); });
 }
 
 }  // namespace unspool::detail

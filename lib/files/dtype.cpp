@@ -57,7 +57,7 @@ std::optional<std::uint64_t> dtype_bytes(Dtype dtype, std::uint64_t count) noexc
   return count / 8 * bits + rest / 8;
 }
 
-template <Scalar T>
+template <RealScalar T>
 void convert(Dtype dtype, std::span<const std::byte> bytes, std::span<T> out) noexcept {
   const std::string_view name = dtype_name(dtype);
   if (name == "F64") convert_each<double>(bytes, out, [](double x) { return x; });

@@ -24,7 +24,7 @@ std::optional<std::uint64_t> dtype_bytes(Dtype dtype, std::uint64_t count) noexc
 /// F16, BF16, F32 and F64.
 bool is_convertible(Dtype dtype) noexcept;
 /// Converts out.size() elements that `bytes` holds, aligned or not. F64 to float rounds to nearest even.
-template <Scalar T>
+template <RealScalar T>
 void convert(Dtype dtype, std::span<const std::byte> bytes, std::span<T> out) noexcept;
 
 float half_to_float(std::uint16_t bits) noexcept;

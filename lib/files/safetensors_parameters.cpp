@@ -41,7 +41,7 @@ class MismatchReport {
   std::size_t left_out_ = 0;
 };
 
-template <Scalar T>
+template <RealScalar T>
 void check_match(const ParameterSet<T>& params, const SafetensorsHeader& header, const std::string& path) {
   MismatchReport report;
   for (const Parameter<T>& p : params) {
@@ -74,7 +74,7 @@ void check_dtypes(const SafetensorsHeader& header, const std::string& path) {
 }  // namespace
 }  // namespace detail
 
-template <Scalar T>
+template <RealScalar T>
 void save_safetensors(const ParameterSet<T>& params, const std::string& path, const Metadata& metadata) {
   std::vector<NamedTensor> tensors;
   tensors.reserve(params.size());
@@ -85,7 +85,7 @@ void save_safetensors(const ParameterSet<T>& params, const std::string& path, co
   detail::write_tensors("save_safetensors", path, tensors, metadata);
 }
 
-template <Scalar T>
+template <RealScalar T>
 void load_safetensors(ParameterSet<T>& params, const std::string& path) {
   detail::SafetensorsReader reader("load_safetensors", path);
   detail::check_match(params, reader.header(), path);

@@ -16,7 +16,7 @@ struct Argmax {
     const int axis = axis_of(a, 0);
     const std::int64_t extent = x[axis];
     reject_unless(a, extent > 0, ErrorCode::bad_shape, "the axis must not be empty; axis {} has no elements", axis);
-    reject_unless(a, a.scalar() == ScalarType::float64 || extent <= float_limit, ErrorCode::unsupported,
+    reject_unless(a, a.scalar() != ScalarType::float32 || extent <= float_limit, ErrorCode::unsupported,
                   "float32 holds positions up to {}; axis {} has {} elements", float_limit, axis, extent);
     std::int64_t extents[Shape::max_rank];
     std::size_t rank = 0;
@@ -34,7 +34,7 @@ struct Argmax {
         std::int64_t best = 0;
         for (std::int64_t i = 1; i < v.extent; ++i) {
           const T held = column[best * v.after], value = column[i * v.after];
-          if (value > held || (std::isnan(value) && !std::isnan(held))) best = i;
+          if (value > held || (maths::isnan(value) && !maths::isnan(held))) best = i;
         }
         a.y()[before * v.after + after] = static_cast<T>(best);
       }

@@ -61,8 +61,7 @@ struct BinaryCrossEntropy {
     const T *x = a.x(0).data, *t = a.x(1).data;
     const Mask mask(a);
     const auto block = [&](std::int64_t i, std::int64_t n, T* loss) {
-      k.abs(n, x + i, loss);
-      k.neg(n, loss, loss);
+      for (std::int64_t j = 0; j < n; ++j) loss[j] = x[i + j] > 0 ? -x[i + j] : x[i + j];
       k.softplus(n, loss, loss);
       for (std::int64_t j = 0; j < n; ++j) {
         const T logit = x[i + j];

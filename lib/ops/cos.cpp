@@ -9,11 +9,11 @@ namespace {
 struct Cos {
   template <class T>
   static void forward(const ForwardArgs<T>& a) {
-    map(a.x(0), a.y(), [](T x) { return std::cos(x); });
+    map(a.x(0), a.y(), [](T x) { return maths::cos(x); });
   }
   template <class T>
   static void backward(const BackwardArgs<T>& a) {
-    a.dx(0).add_map(a.dy(), a.x(0), [](T dy, T x) { return -dy * std::sin(x); });
+    a.dx(0).add_map(a.dy(), a.x(0), [](T dy, T x) { return -dy * maths::sin(x); });
   }
 };
 

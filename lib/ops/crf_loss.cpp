@@ -46,21 +46,21 @@ void check_tags(const InferArgs& a, const Shape& x) {
 }
 
 template <class T>
-double* widened(double*& to, View<const T> x) {
-  double* const begin = to;
+Wide<T>* widened(Wide<T>*& to, View<const T> x) {
+  Wide<T>* const begin = to;
   to = std::copy_n(x.data, x.size, to);
   return begin;
 }
 
 template <class T, class Args>
-CrfWeights weights_of(const Args& a) {
+CrfWeights<Wide<T>> weights_of(const Args& a) {
   const std::int64_t K = a.x(start).size;
-  double* scratch = temporary_doubles(a, 2 * K * (K + 1));
-  CrfWeights w;
+  Wide<T>* scratch = temporary_wide<Wide<T>>(a, 2 * K * (K + 1));
+  CrfWeights<Wide<T>> w;
   w.tags = K;
-  w.transitions = widened(scratch, a.x(transitions));
-  w.start = widened(scratch, a.x(start));
-  w.end = widened(scratch, a.x(end));
+  w.transitions = widened<T>(scratch, a.x(transitions));
+  w.start = widened<T>(scratch, a.x(start));
+  w.end = widened<T>(scratch, a.x(end));
   w.transposed = scratch;
   for (std::int64_t i = 0; i < K; ++i)
     for (std::int64_t j = 0; j < K; ++j) scratch[j * K + i] = w.transitions[i * K + j];
@@ -73,15 +73,15 @@ void for_each_row(const Args& a, F f) {
   const View<const T> x = a.x(emissions);
   const std::int64_t steps = x.extent(0), rows = x.extent(1), K = x.extent(2);
   const Numbers tags = tags_of(a), lengths = lengths_of(a);
-  const CrfWeights weights = weights_of<T>(a);
-  double* const scratch = temporary_doubles(a, CrfChain::scratch_size(steps, K));
+  const CrfWeights<Wide<T>> weights = weights_of<T>(a);
+  Wide<T>* const scratch = temporary_wide<Wide<T>>(a, CrfChain<Wide<T>>::scratch_size(steps, K));
   for (std::int64_t b = 0; b < rows; ++b) {
     const std::int64_t length = lengths[static_cast<std::size_t>(b)];
     const auto tag = [&](std::int64_t t) { return tags[static_cast<std::size_t>(t * rows + b)]; };
-    CrfChain chain(scratch, weights, length);
+    CrfChain<Wide<T>> chain(scratch, weights, length);
     for (std::int64_t t = 0; t < length; ++t) std::copy_n(x.data + (t * rows + b) * K, K, chain.emissions() + t * K);
-    const double score = chain.score(tag), log_total = chain.forward();
-    f(b, length, tag, chain, score == impossible ? -impossible : log_total - score, log_total);
+    const Wide<T> score = chain.score(tag), log_total = chain.forward();
+    f(b, length, tag, chain, score == impossible ? Wide<T>(-impossible) : log_total - score, log_total);
   }
 }
 
@@ -91,20 +91,21 @@ double row_share(const detail::ArgsBase& a, std::int64_t rows) {
 }
 
 // Sums over all rows and steps, in double, of what the three weights receive.
+template <class W>
 struct Totals {
-  double *transitions, *start, *end;
+  W *transitions, *start, *end;
 
   template <class Args>
   Totals(const Args& a, std::int64_t K) {
-    transitions = temporary_doubles(a, K * (K + 2));
-    std::fill_n(transitions, K * (K + 2), 0.0);
+    transitions = temporary_wide<W>(a, K * (K + 2));
+    std::fill_n(transitions, K * (K + 2), W(0));
     start = transitions + K * K;
     end = start + K;
   }
 };
 
 template <class T>
-void add_doubles(const BackwardArgs<T>& a, int operand, const double* values) {
+void add_wide(const BackwardArgs<T>& a, int operand, const Wide<T>* values) {
   const View<T> to = a.dx(operand).accumulator();
   for (std::int64_t i = 0; to.data != nullptr && i < to.size; ++i) to[i] += static_cast<T>(values[i]);
 }
@@ -138,8 +139,8 @@ struct CrfLoss {
     const bool each = reduction_of(a, word_reduction) == Reduction::none;
     const std::int64_t rows = a.x(emissions).extent(1);
     T* const y = a.y().data;
-    double total = 0;
-    for_each_row<T>(a, [&](std::int64_t b, std::int64_t, auto&, CrfChain&, double loss, double) {
+    Wide<T> total = 0;
+    for_each_row<T>(a, [&](std::int64_t b, std::int64_t, auto&, auto&, Wide<T> loss, Wide<T>) {
       if (each) y[b] = static_cast<T>(loss);
       total += loss * row_share(a, rows);
     });
@@ -151,28 +152,28 @@ struct CrfLoss {
     const bool each = reduction_of(a, word_reduction) == Reduction::none;
     const std::int64_t rows = a.x(emissions).extent(1), K = a.x(emissions).extent(2);
     const View<T> dx = a.dx(emissions).accumulator();
-    const Totals sums(a, K);
-    for_each_row<T>(
-        a, [&](std::int64_t b, std::int64_t length, auto& tag, CrfChain& chain, double loss, double log_total) {
-          if (length == 0 || loss == -impossible) return;
-          const double g = static_cast<double>(a.dy()[each ? b : 0]) * row_share(a, rows);
-          const auto at_step = [&](std::int64_t t, const double* shares) {
-            T* const to = dx.data == nullptr ? nullptr : dx.data + (t * rows + b) * K;
-            for (std::int64_t k = 0; k < K; ++k) {
-              const double d = g * (shares[k] - (k == tag(t) ? 1 : 0));
-              if (to != nullptr) to[k] += static_cast<T>(d);
-              if (t == 0) sums.start[k] += d;
-              if (t == length - 1) sums.end[k] += d;
-            }
-          };
-          chain.backward(log_total, at_step, [&](const double* shares) {
-            kernels::kernel_table<double>().axpy(K * K, g, shares, sums.transitions);
-          });
-          for (std::int64_t t = 1; t < length; ++t) sums.transitions[tag(t - 1) * K + tag(t)] -= g;
-        });
-    add_doubles(a, transitions, sums.transitions);
-    add_doubles(a, start, sums.start);
-    add_doubles(a, end, sums.end);
+    const Totals<Wide<T>> sums(a, K);
+    for_each_row<T>(a,
+                    [&](std::int64_t b, std::int64_t length, auto& tag, auto& chain, Wide<T> loss, Wide<T> log_total) {
+                      if (length == 0 || loss == -impossible) return;
+                      const Wide<T> g = static_cast<Wide<T>>(a.dy()[each ? b : 0]) * row_share(a, rows);
+                      const auto at_step = [&](std::int64_t t, const Wide<T>* shares) {
+                        T* const to = dx.data == nullptr ? nullptr : dx.data + (t * rows + b) * K;
+                        for (std::int64_t k = 0; k < K; ++k) {
+                          const Wide<T> d = g * (shares[k] - (k == tag(t) ? 1 : 0));
+                          if (to != nullptr) to[k] += static_cast<T>(d);
+                          if (t == 0) sums.start[k] += d;
+                          if (t == length - 1) sums.end[k] += d;
+                        }
+                      };
+                      chain.backward(log_total, at_step, [&](const Wide<T>* shares) {
+                        kernels::kernel_table<Wide<T>>().axpy(K * K, g, shares, sums.transitions);
+                      });
+                      for (std::int64_t t = 1; t < length; ++t) sums.transitions[tag(t - 1) * K + tag(t)] -= g;
+                    });
+    add_wide(a, transitions, sums.transitions);
+    add_wide(a, start, sums.start);
+    add_wide(a, end, sums.end);
   }
 };
 

@@ -28,7 +28,7 @@ struct Problem {
   std::int64_t classes;
   std::int64_t rows;
   double smoothing;
-  double weight_sum;  // over all classes
+  Wide<T> weight_sum;  // over all classes
 
   template <class Args>
   explicit Problem(const Args& a)
@@ -39,12 +39,14 @@ struct Problem {
         classes(a.x(0).extent(-1)),
         rows(a.x(0).rows()),
         smoothing(a.real(word_smoothing)),
-        weight_sum(weight == nullptr ? static_cast<double>(classes) : 0) {
-    for (std::int64_t c = 0; weight != nullptr && c < classes; ++c) weight_sum += static_cast<double>(weight[c]);
+        weight_sum(weight == nullptr ? static_cast<double>(classes) : 0.0) {
+    for (std::int64_t c = 0; weight != nullptr && c < classes; ++c) weight_sum += static_cast<Wide<T>>(weight[c]);
   }
   const T* row(std::int64_t r) const { return x + r * classes; }
   bool ignored(std::int64_t r) const { return targets[r] == ignore_index; }
-  double weight_of(std::int64_t r) const { return weight == nullptr ? 1 : static_cast<double>(weight[targets[r]]); }
+  Wide<T> weight_of(std::int64_t r) const {
+    return weight == nullptr ? Wide<T>(1) : static_cast<Wide<T>>(weight[targets[r]]);
+  }
 };
 
 // What backward needs: the largest logit and the sum of exp(x - largest) of each row, and the mean's divisor. The
@@ -71,27 +73,29 @@ void check_targets(const InferArgs& a, std::int64_t rows, std::int64_t classes) 
 
 /// The loss of one row; `scratch` holds C numbers.
 template <class T>
-double row_loss(const Problem<T>& p, std::int64_t r, T* scratch, T& largest, T& exp_sum) {
+Wide<T> row_loss(const Problem<T>& p, std::int64_t r, T* scratch, T& largest, T& exp_sum) {
   const auto& k = kernels::kernel_table<T>();
   const T* const x = p.row(r);
   k.row_max(1, p.classes, x, &largest);
   k.row_exp_shifted(1, p.classes, x, &largest, scratch);
   exp_sum = k.sum(p.classes, scratch);
-  const double log_sum = std::log(static_cast<double>(exp_sum));
-  const double shifted = static_cast<double>(x[p.targets[r]]) - static_cast<double>(largest);
-  const double loss = (1 - p.smoothing) * p.weight_of(r) * (log_sum - shifted);
+  const Wide<T> log_sum = maths::log(static_cast<Wide<T>>(exp_sum));
+  const Wide<T> shifted = static_cast<Wide<T>>(x[p.targets[r]]) - static_cast<Wide<T>>(largest);
+  const Wide<T> loss = (1 - p.smoothing) * p.weight_of(r) * (log_sum - shifted);
   if (p.smoothing == 0) return loss;
   k.axpb(p.classes, 1, x, -largest, scratch);
   const T all = p.weight == nullptr ? k.sum(p.classes, scratch) : k.dot(p.classes, p.weight, scratch);
-  return loss + p.smoothing / static_cast<double>(p.classes) * (p.weight_sum * log_sum - static_cast<double>(all));
+  return loss + p.smoothing / static_cast<double>(p.classes) * (p.weight_sum * log_sum - static_cast<Wide<T>>(all));
 }
 
 /// dx (=|+=) the gradient of row r for d(loss)/d(row loss) = dy; `scratch` holds C numbers.
 template <class T>
-void row_gradient(const Problem<T>& p, std::int64_t r, double dy, T largest, T exp_sum, T* scratch, T* dx, bool first) {
+void row_gradient(const Problem<T>& p, std::int64_t r, Wide<T> dy, T largest, T exp_sum, T* scratch, T* dx,
+                  bool first) {
   const auto& k = kernels::kernel_table<T>();
-  const double hit = (1 - p.smoothing) * p.weight_of(r), each = p.smoothing / static_cast<double>(p.classes);
-  const T scale = static_cast<T>(dy * (hit + each * p.weight_sum) / static_cast<double>(exp_sum));
+  const Wide<T> hit = (1 - p.smoothing) * p.weight_of(r);
+  const double each = p.smoothing / static_cast<double>(p.classes);
+  const T scale = static_cast<T>(dy * (hit + each * p.weight_sum) / static_cast<Wide<T>>(exp_sum));
   T* const exps = first ? dx : scratch;
   k.row_exp_shifted(1, p.classes, p.row(r), &largest, exps);
   k.scale_rows(1, p.classes, exps, &scale, dx, !first);
@@ -133,9 +137,9 @@ struct CrossEntropy {
     const Reduction reduction = reduction_of(a, word_reduction);
     T* const scratch = a.temporary(p.classes);
     T* const y = a.y().data;
-    double total = 0, divisor = 0;
+    Wide<T> total = 0, divisor = 0;
     for (std::int64_t r = 0; r < p.rows; ++r) {
-      double loss = 0;
+      Wide<T> loss = 0;
       saved.largest[r] = saved.exp_sum[r] = 1;
       if (!p.ignored(r)) {
         loss = row_loss(p, r, scratch, saved.largest[r], saved.exp_sum[r]);
@@ -158,10 +162,10 @@ struct CrossEntropy {
     const Reduction reduction = reduction_of(a, word_reduction);
     const T* const dy = a.dy().data;
     T* const scratch = a.temporary(p.classes);
-    const double divisor = reduction == Reduction::mean ? static_cast<double>(saved.divisor[0]) : 1;
+    const Wide<T> divisor = reduction == Reduction::mean ? static_cast<Wide<T>>(saved.divisor[0]) : Wide<T>(1);
     for (std::int64_t r = 0; r < p.rows; ++r) {
       T* const to = dx + r * p.classes;
-      const double g = static_cast<double>(dy[reduction == Reduction::none ? r : 0]) / divisor;
+      const Wide<T> g = static_cast<Wide<T>>(dy[reduction == Reduction::none ? r : 0]) / divisor;
       if (!p.ignored(r))
         row_gradient(p, r, g, saved.largest[r], saved.exp_sum[r], scratch, to, first);
       else if (first)

@@ -7,6 +7,7 @@
 
 namespace unspool {
 
+template <class W>
 class CtcLattice {
  public:
   /// Numbers of scratch for at most `steps`, `labels` and `classes`.
@@ -15,7 +16,7 @@ class CtcLattice {
   }
 
   /// One row: log_probs() is to be filled with [steps, classes] before the rest is called.
-  CtcLattice(double* scratch, std::int64_t steps, std::int64_t classes, std::span<const std::int64_t> labels,
+  CtcLattice(W* scratch, std::int64_t steps, std::int64_t classes, std::span<const std::int64_t> labels,
              std::int64_t blank)
       : steps_(steps),
         classes_(classes),
@@ -35,15 +36,15 @@ class CtcLattice {
     probs_ = shares_ + classes;
   }
 
-  double* log_probs() { return log_probs_; }
+  W* log_probs() { return log_probs_; }
 
   /// The logarithm of all alignments' probability: -infinity where there is none. Keeps the forward variables.
-  double forward() {
+  W forward() {
     if (steps_ == 0) return labels_.empty() ? 0 : impossible;
-    const auto& k = kernels::kernel_table<double>();
+    const auto& k = kernels::kernel_table<W>();
     fill_jumps();
     for (std::int64_t t = 0; t < steps_; ++t) {
-      double* const now = alpha(t);
+      W* const now = alpha(t);
       k.fill(pad, impossible, now - pad);
       gather_emissions(t);
       if (t == 0) {
@@ -52,20 +53,20 @@ class CtcLattice {
         if (states_ > 1) now[1] = emission_[1];
         continue;
       }
-      const double* const before = alpha(t - 1);
+      const W* const before = alpha(t - 1);
       k.add(states_, before - 2, jump_, moved_);
       log_add(states_, before, before - 1, moved_, work_, now);
       k.add(states_, now, emission_, now);
     }
-    const double* const last = alpha(steps_ - 1);
+    const W* const last = alpha(steps_ - 1);
     return log_add(last[states_ - 1], last[states_ - 2]);  // with no label the second is padding
   }
 
   /// After forward() with a possible result: visit(t, probs, shares) for t = steps-1..0, where probs [classes] are the
   /// probabilities of the classes at step t and shares [classes] how much of the alignments' probability emits each.
   template <class Visit>
-  void backward(double log_total, Visit visit) {
-    const auto& k = kernels::kernel_table<double>();
+  void backward(W log_total, Visit visit) {
+    const auto& k = kernels::kernel_table<W>();
     k.fill(width_, impossible, beta_);
     beta_[states_ - 1] = 0;
     if (states_ > 1) beta_[states_ - 2] = 0;
@@ -76,7 +77,7 @@ class CtcLattice {
       k.fill(classes_, 0, shares_);
       for (std::int64_t s = 0; s < states_; ++s) shares_[symbol(s)] += moved_[s];
       k.exp(classes_, log_probs_ + t * classes_, probs_);
-      visit(t, static_cast<const double*>(probs_), static_cast<const double*>(shares_));
+      visit(t, static_cast<const W*>(probs_), static_cast<const W*>(shares_));
       if (t > 0) step_back(t);
     }
   }
@@ -85,7 +86,7 @@ class CtcLattice {
   static constexpr std::int64_t pad = 2;
   static std::int64_t width(std::int64_t labels) { return 2 * labels + 1 + pad; }
 
-  double* alpha(std::int64_t t) { return alpha_ + t * width_ + pad; }
+  W* alpha(std::int64_t t) { return alpha_ + t * width_ + pad; }
   std::int64_t symbol(std::int64_t s) const { return s % 2 == 0 ? blank_ : labels_[static_cast<std::size_t>(s / 2)]; }
 
   // 0 where state s can be reached from s - 2, else -infinity.
@@ -94,12 +95,12 @@ class CtcLattice {
       jump_[s] = s % 2 == 1 && s > 1 && s < states_ && symbol(s) != symbol(s - 2) ? 0 : impossible;
   }
   void gather_emissions(std::int64_t t) {
-    const double* const row = log_probs_ + t * classes_;
+    const W* const row = log_probs_ + t * classes_;
     for (std::int64_t s = 0; s < states_; ++s) emission_[s] = row[symbol(s)];
   }
   // beta of step t - 1 from that of step t: what follows a state, its own emission not included.
   void step_back(std::int64_t t) {
-    const auto& k = kernels::kernel_table<double>();
+    const auto& k = kernels::kernel_table<W>();
     gather_emissions(t);
     k.add(states_, beta_, emission_, next_);
     k.fill(pad, impossible, next_ + states_);
@@ -109,7 +110,7 @@ class CtcLattice {
 
   std::int64_t steps_, classes_, states_, width_, blank_;
   std::span<const std::int64_t> labels_;
-  double *log_probs_, *alpha_, *jump_, *emission_, *moved_, *beta_, *next_, *work_, *shares_, *probs_;
+  W *log_probs_, *alpha_, *jump_, *emission_, *moved_, *beta_, *next_, *work_, *shares_, *probs_;
 };
 
 }  // namespace unspool

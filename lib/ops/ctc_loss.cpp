@@ -72,16 +72,16 @@ void for_each_row(const Args& a, F f) {
   if (rows == 0) return;
   const std::int64_t longest = *std::max_element(inputs.begin(), inputs.end());
   const std::int64_t most = *std::max_element(targets.begin(), targets.end());
-  double* const scratch = temporary_doubles(a, CtcLattice::scratch_size(longest, most, classes));
+  Wide<T>* const scratch = temporary_wide<Wide<T>>(a, CtcLattice<Wide<T>>::scratch_size(longest, most, classes));
   Lengths rest = labels(a);
   for (std::int64_t b = 0; b < rows; ++b) {
     const auto count = static_cast<std::size_t>(targets[b]);
-    CtcLattice lattice(scratch, inputs[b], classes, rest.first(count), a.integer(word_blank));
+    CtcLattice<Wide<T>> lattice(scratch, inputs[b], classes, rest.first(count), a.integer(word_blank));
     rest = rest.subspan(count);
-    double* const probs = lattice.log_probs();
+    Wide<T>* const probs = lattice.log_probs();
     for (std::int64_t t = 0; t < inputs[b]; ++t)
       std::copy_n(x.data + (t * rows + b) * classes, classes, probs + t * classes);
-    kernels::kernel_table<double>().log_softmax(inputs[b], classes, probs, probs);
+    kernels::kernel_table<Wide<T>>().log_softmax(inputs[b], classes, probs, probs);
     f(b, lattice, lattice.forward());
   }
 }
@@ -117,9 +117,9 @@ struct CtcLoss {
   static void forward(const ForwardArgs<T>& a) {
     const bool each = reduction_of(a, word_reduction) == Reduction::none;
     T* const y = a.y().data;
-    double total = 0;
-    for_each_row<T>(a, [&](std::int64_t b, CtcLattice&, double log_total) {
-      const double loss = log_total == impossible && a.flag(word_zero_infinity) ? 0 : -log_total;
+    Wide<T> total = 0;
+    for_each_row<T>(a, [&](std::int64_t b, auto&, Wide<T> log_total) {
+      const Wide<T> loss = log_total == impossible && a.flag(word_zero_infinity) ? Wide<T>(0) : -log_total;
       if (each) y[b] = static_cast<T>(loss);
       total += loss * row_share(a, b);
     });
@@ -133,10 +133,10 @@ struct CtcLoss {
     if (dx.data == nullptr) return;
     const bool each = reduction_of(a, word_reduction) == Reduction::none;
     const std::int64_t rows = a.x(0).extent(1), classes = a.x(0).extent(2);
-    for_each_row<T>(a, [&](std::int64_t b, CtcLattice& lattice, double log_total) {
+    for_each_row<T>(a, [&](std::int64_t b, auto& lattice, Wide<T> log_total) {
       if (log_total == impossible) return;
-      const double g = static_cast<double>(a.dy()[each ? b : 0]) * row_share(a, b);
-      lattice.backward(log_total, [&](std::int64_t t, const double* probs, const double* shares) {
+      const Wide<T> g = static_cast<Wide<T>>(a.dy()[each ? b : 0]) * row_share(a, b);
+      lattice.backward(log_total, [&](std::int64_t t, const Wide<T>* probs, const Wide<T>* shares) {
         T* const to = dx.data + (t * rows + b) * classes;
         for (std::int64_t c = 0; c < classes; ++c) to[c] += static_cast<T>(g * (probs[c] - shares[c]));
       });

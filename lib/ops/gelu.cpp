@@ -20,26 +20,34 @@ constexpr double tail = 40;
 double twice_distribution(double x) {
   constexpr double scale = 0.5 * std::numbers::sqrt2, scale_rest = -0x1.bdd3413b26456p-55;  // 1 / sqrt(2) in two parts
   const double t = -x * scale;
-  const double q = std::erfc(t);
+  const double q = maths::erfc(t);
   if (x > -1) return q;
   const double lost = std::fma(-x, scale, -t) - x * scale_rest;
-  return q - 2 * lost * std::numbers::inv_sqrtpi * std::exp(-t * t);
+  return q - 2 * lost * std::numbers::inv_sqrtpi * maths::exp(-t * t);
 }
 
-double normal_density(double x) { return inverse_sqrt_2pi * std::exp(-0.5 * x * x); }
+template <class T>
+T normal_density(T x) {
+  return inverse_sqrt_2pi * maths::exp(-0.5 * x * x);
+}
+
+Dual<double> twice_distribution(const Dual<double>& x) {
+  return maths::chained(twice_distribution(x.value), 2 * normal_density(x.value), x.tangent);
+}
 
 // Within 4 ulp, which is mostly erfc's own error, or 20 of the smallest subnormal below x = -37, where erfc has few
 // digits left. In double for float too: erfc has no fast float form, and the result is then correctly rounded.
 struct Gelu {
   template <class T>
   static void forward(const ForwardArgs<T>& a) {
-    map(a.x(0), a.y(), [](T x) { return x < -tail ? T{-0.0} : static_cast<T>(0.5 * x * twice_distribution(x)); });
+    map(a.x(0), a.y(),
+        [](T x) { return x < -tail ? T{-0.0} : static_cast<T>(0.5 * Wide<T>(x) * twice_distribution(x)); });
   }
   template <class T>
   static void backward(const BackwardArgs<T>& a) {
     a.dx(0).add_map(a.dy(), a.x(0), [](T dy, T x) {
-      if (std::abs(x) > tail) return x > 0 ? dy : T{0};
-      return dy * static_cast<T>(0.5 * twice_distribution(x) + x * normal_density(x));
+      if (maths::abs(x) > tail) return x > 0 ? dy : T{0};
+      return dy * static_cast<T>(0.5 * twice_distribution(x) + x * normal_density(Wide<T>(x)));
     });
   }
 };

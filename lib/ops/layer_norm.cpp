@@ -45,7 +45,7 @@ struct LayerNorm {
       T* const out = y.data + r * D;
       const T mean = k.sum(D, x.data + r * D) / static_cast<T>(D);
       k.axpb(D, 1, x.data + r * D, -mean, out);
-      const T inverse = 1 / std::sqrt(k.sum_squares(D, out) / static_cast<T>(D) + static_cast<T>(a.real(0)));
+      const T inverse = 1 / maths::sqrt(k.sum_squares(D, out) / static_cast<T>(D) + static_cast<T>(a.real(0)));
       k.axpb(D, inverse, out, 0, out);
       a.saved()[2 * r] = mean;
       a.saved()[2 * r + 1] = inverse;

@@ -12,15 +12,15 @@ template <class T>
 void logsumexp_over(const ForwardArgs<T>& a, const ReducedAxes& axes) {
   const View<const T> x = a.x(0);
   T* const y = a.y().data;
-  double* const sums = zeroed_doubles(a, axes.kept);
+  Wide<T>* const sums = zeroed_sums(a, axes.kept);
   std::fill_n(y, axes.kept, static_cast<T>(-HUGE_VAL));
   for_each_pair(x.dims(), axes,
                 [&](std::int64_t i, std::int64_t j) { y[j] = x[i] > y[j] || x[i] != x[i] ? x[i] : y[j]; });
   for_each_pair(x.dims(), axes,
-                [&](std::int64_t i, std::int64_t j) { sums[j] += static_cast<double>(std::exp(x[i] - y[j])); });
+                [&](std::int64_t i, std::int64_t j) { sums[j] += static_cast<Wide<T>>(maths::exp(x[i] - y[j])); });
   // An infinite or NaN maximum is the answer; shifting by it turned infinity into NaN.
   for (std::int64_t j = 0; j < axes.kept; ++j)
-    if (std::isfinite(y[j])) y[j] += static_cast<T>(std::log(sums[j]));
+    if (maths::isfinite(y[j])) y[j] += static_cast<T>(maths::log(sums[j]));
 }
 
 struct Logsumexp {
@@ -39,7 +39,7 @@ struct Logsumexp {
     const ReducedAxes axes = reduced_axes(a, 1);
     const View<const T> x = a.x(0), y = a.y(), dy = a.dy();
     if (!reduces_rows(axes))
-      return add_pairs(a, axes, [&](std::int64_t i, std::int64_t j) { return dy[j] * std::exp(x[i] - y[j]); });
+      return add_pairs(a, axes, [&](std::int64_t i, std::int64_t j) { return dy[j] * maths::exp(x[i] - y[j]); });
     bool first;
     T* const dx = a.dx(0).touch(first);
     if (dx == nullptr) return;

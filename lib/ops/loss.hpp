@@ -32,11 +32,11 @@ void reduce_loss(const ForwardArgs<T>& a, F block, std::int64_t count) {
     return;
   }
   T losses[most];
-  double total = 0;
+  Wide<T> total = 0;
   for (std::int64_t i = 0; i < size; i += most) {
     const std::int64_t n = std::min(most, size - i);
     block(i, n, losses);
-    total += static_cast<double>(kernels::kernel_table<T>().sum(n, losses));
+    total += static_cast<Wide<T>>(kernels::kernel_table<T>().sum(n, losses));
   }
   y[0] = static_cast<T>(reduction_of(a) == Reduction::mean ? total / static_cast<double>(count) : total);
 }

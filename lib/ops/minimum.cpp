@@ -17,7 +17,7 @@ struct Minimum {
     if (x0.size == a.y().size && x1.size == a.y().size)
       kernels::kernel_table<T>().minimum(a.y().size, x0.data, x1.data, a.y().data);
     else
-      map(x0, x1, a.y(), [](T u, T v) { return v > u || std::isnan(u) ? u : v; });
+      map(x0, x1, a.y(), [](T u, T v) { return v > u || maths::isnan(u) ? u : v; });
   }
   template <class T>
   static void backward(const BackwardArgs<T>& a) {

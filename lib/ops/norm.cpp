@@ -14,10 +14,10 @@ namespace {
 template <class T>
 T row_norm(std::int64_t n, const T* x) {
   const T squares = kernels::kernel_table<T>().sum_squares(n, x);
-  if (squares > static_cast<T>(1e-30) && squares < std::numeric_limits<T>::max()) return std::sqrt(squares);
-  double sum = 0;
-  for (std::int64_t i = 0; i < n; ++i) sum += static_cast<double>(x[i]) * static_cast<double>(x[i]);
-  return static_cast<T>(std::sqrt(sum));
+  if (squares > static_cast<T>(1e-30) && squares < std::numeric_limits<T>::max()) return maths::sqrt(squares);
+  Wide<T> sum = 0;
+  for (std::int64_t i = 0; i < n; ++i) sum += static_cast<Wide<T>>(x[i]) * static_cast<Wide<T>>(x[i]);
+  return static_cast<T>(maths::sqrt(sum));
 }
 
 struct Norm {
@@ -32,11 +32,11 @@ struct Norm {
       for (std::int64_t j = 0; j < axes.kept; ++j) y[j] = row_norm(axes.count, x.data + j * axes.count);
       return;
     }
-    double* const squares = zeroed_doubles(a, axes.kept);
+    Wide<T>* const squares = zeroed_sums(a, axes.kept);
     for_each_pair(x.dims(), axes, [&](std::int64_t i, std::int64_t j) {
-      squares[j] += static_cast<double>(x[i]) * static_cast<double>(x[i]);
+      squares[j] += static_cast<Wide<T>>(x[i]) * static_cast<Wide<T>>(x[i]);
     });
-    for (std::int64_t j = 0; j < axes.kept; ++j) y[j] = static_cast<T>(std::sqrt(squares[j]));
+    for (std::int64_t j = 0; j < axes.kept; ++j) y[j] = static_cast<T>(maths::sqrt(squares[j]));
   }
   template <class T>
   static void backward(const BackwardArgs<T>& a) {

@@ -27,7 +27,7 @@ struct OneHot {
     const std::int64_t classes = a.integer(0);
     std::fill_n(a.y().data, a.y().size, T{0});
     for (std::int64_t i = 0; i < x.size; ++i) {
-      const double id = static_cast<double>(x[i]);
+      const double id = maths::value(x[i]);
       if (!(id >= 0 && id < static_cast<double>(classes) && id == std::floor(id)))
         detail::fail_call(a.call(), ErrorCode::index_out_of_range,
                           fmt::format("ids must be whole numbers in 0..{}; element {} is {}", classes - 1, i, id));

@@ -1,13 +1,12 @@
 // All that an op's file includes.
 #pragma once
 
-#include <cmath>
-
 #include "base/check.hpp"
 #include "ops/op_rules.hpp"
 #include "tensor/gemm.hpp"
 #include "tensor/kernels.hpp"
 #include "unspool/extend.hpp"
+#include "unspool/maths.hpp"
 #include "unspool/ops.hpp"
 
 namespace unspool {

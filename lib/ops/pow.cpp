@@ -10,16 +10,17 @@ namespace {
 struct Pow {
   template <class T>
   static void forward(const ForwardArgs<T>& a) {
-    map(a.x(0), a.x(1), a.y(), [](T x, T e) { return std::pow(x, e); });
+    map(a.x(0), a.x(1), a.y(), [](T x, T e) { return maths::pow(x, e); });
   }
   // The two zero cases are limits: e x^(e-1) at e = 0, and x^e ln x at x = 0; computed, they would be 0 * infinity.
   template <class T>
   static void backward(const BackwardArgs<T>& a) {
     a.dx(0).add_map(a.dy(), a.x(0), a.x(1),
-                    [](T dy, T x, T e) { return e == T{0} ? T{0} : dy * (e * std::pow(x, e - T{1})); });
+                    [](T dy, T x, T e) { return e == T{0} ? T{0} : dy * (e * maths::pow(x, e - T{1})); });
     if (!a.needs(1)) return;
-    a.dx(1).add_map(a.dy(), a.x(0), a.x(1),
-                    [](T dy, T x, T e) { return x == T{0} && e >= T{0} ? T{0} : dy * (std::pow(x, e) * std::log(x)); });
+    a.dx(1).add_map(a.dy(), a.x(0), a.x(1), [](T dy, T x, T e) {
+      return x == T{0} && e >= T{0} ? T{0} : dy * (maths::pow(x, e) * maths::log(x));
+    });
   }
 };
 

@@ -12,7 +12,7 @@ struct PowScalar {
   static void forward(const ForwardArgs<T>& a) {
     const T e = static_cast<T>(a.real(0));
     if (e == T{2}) return kernels::kernel_table<T>().square(a.y().size, a.x(0).data, a.y().data);
-    map(a.x(0), a.y(), [e](T x) { return std::pow(x, e); });
+    map(a.x(0), a.y(), [e](T x) { return maths::pow(x, e); });
   }
   template <class T>
   static void backward(const BackwardArgs<T>& a) {
@@ -24,7 +24,7 @@ struct PowScalar {
     } else if (e == T{0}) {
       a.dx(0).add_map(a.dy(), [](T) { return T{0}; });
     } else {
-      a.dx(0).add_map(a.dy(), a.x(0), [e](T dy, T x) { return dy * (e * std::pow(x, e - T{1})); });
+      a.dx(0).add_map(a.dy(), a.x(0), [e](T dy, T x) { return dy * (e * maths::pow(x, e - T{1})); });
     }
   }
 };

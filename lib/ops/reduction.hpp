@@ -88,25 +88,25 @@ void for_each_pair(std::span<const std::int64_t> x, const ReducedAxes& axes, F f
   });
 }
 
-/// `count` zeros in double precision, to live as long as a.temporary().
-template <class Args>
-double* zeroed_doubles(const Args& a, std::int64_t count) {
-  double* const sums =
-      reinterpret_cast<double*>(a.temporary(count * 8 / static_cast<std::int64_t>(sizeof(*a.x(0).data))));
-  std::fill_n(sums, count, 0.0);
+/// `count` zeros of the widest precision, to live as long as a.temporary().
+template <class T, template <class> class Args>
+Wide<T>* zeroed_sums(const Args<T>& a, std::int64_t count) {
+  auto* const sums =
+      reinterpret_cast<Wide<T>*>(a.temporary(count * static_cast<std::int64_t>(sizeof(Wide<T>) / sizeof(T))));
+  std::fill_n(sums, count, Wide<T>(0));
   return sums;
 }
 
 /// y[c] = sum over r of x[r, c]. Chains of at most 128 additions in T; what they give is collected in `sums`.
 template <class T>
-void sum_columns(std::int64_t rows, std::int64_t columns, const T* x, T* y, double* sums) {
+void sum_columns(std::int64_t rows, std::int64_t columns, const T* x, T* y, Wide<T>* sums) {
   constexpr std::int64_t block = 128;
   const auto& k = kernels::kernel_table<T>();
   if (rows <= block) return k.column_sums(rows, columns, x, columns, y, false);
-  std::fill_n(sums, columns, 0.0);
+  std::fill_n(sums, columns, Wide<T>(0));
   for (std::int64_t r = 0; r < rows; r += block) {
     k.column_sums(std::min(block, rows - r), columns, x + r * columns, columns, y, false);
-    for (std::int64_t c = 0; c < columns; ++c) sums[c] += static_cast<double>(y[c]);
+    for (std::int64_t c = 0; c < columns; ++c) sums[c] += static_cast<Wide<T>>(y[c]);
   }
   for (std::int64_t c = 0; c < columns; ++c) y[c] = static_cast<T>(sums[c]);
 }
@@ -124,13 +124,13 @@ void sum_over(const ForwardArgs<T>& a, const ReducedAxes& axes, T* y) {
   const detail::BroadcastPlan<2> plan = reduction_plan(x.dims(), axes);
   if (plan.rank <= 3 && plan.stride[0][1] != 0) {  // [before, reduced, after]
     const std::int64_t after = plan.extent[0], before = axes.kept / after;
-    double* const sums = zeroed_doubles(a, after);
+    Wide<T>* const sums = zeroed_sums(a, after);
     for (std::int64_t b = 0; b < before; ++b)
       sum_columns(axes.count, after, x.data + b * axes.count * after, y + b * after, sums);
     return;
   }
-  double* const sums = zeroed_doubles(a, axes.kept);
-  for_each_pair(x.dims(), axes, [&](std::int64_t i, std::int64_t j) { sums[j] += static_cast<double>(x[i]); });
+  Wide<T>* const sums = zeroed_sums(a, axes.kept);
+  for_each_pair(x.dims(), axes, [&](std::int64_t i, std::int64_t j) { sums[j] += static_cast<Wide<T>>(x[i]); });
   for (std::int64_t j = 0; j < axes.kept; ++j) y[j] = static_cast<T>(sums[j]);
 }
 

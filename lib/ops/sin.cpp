@@ -9,11 +9,11 @@ namespace {
 struct Sin {
   template <class T>
   static void forward(const ForwardArgs<T>& a) {
-    map(a.x(0), a.y(), [](T x) { return std::sin(x); });
+    map(a.x(0), a.y(), [](T x) { return maths::sin(x); });
   }
   template <class T>
   static void backward(const BackwardArgs<T>& a) {
-    a.dx(0).add_map(a.dy(), a.x(0), [](T dy, T x) { return dy * std::cos(x); });
+    a.dx(0).add_map(a.dy(), a.x(0), [](T dy, T x) { return dy * maths::cos(x); });
   }
 };
 

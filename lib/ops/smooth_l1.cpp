@@ -11,7 +11,7 @@ namespace {
 
 template <class T>
 T slope(T d, T beta) {
-  if (std::fabs(d) < beta) return d / beta;
+  if (maths::abs(d) < beta) return d / beta;
   return static_cast<T>((d > 0) - (d < 0)) + (d - d);  // a NaN stays one
 }
 
@@ -26,7 +26,7 @@ struct SmoothL1 {
     const T *x = a.x(0).data, *t = a.x(1).data, beta = static_cast<T>(a.real(1));
     reduce_loss(a, [&](std::int64_t i, std::int64_t n, T* loss) {
       for (std::int64_t j = 0; j < n; ++j) {
-        const T d = std::fabs(x[i + j] - t[i + j]);
+        const T d = maths::abs(x[i + j] - t[i + j]);
         loss[j] = d < beta ? T(0.5) * d * d / beta : d - T(0.5) * beta;
       }
     });

@@ -10,7 +10,7 @@ namespace {
 struct Softplus {
   static Shape infer(const InferArgs& a) {
     const double beta = a.real(0);
-    reject_unless(a, beta > 0 && std::isfinite(beta), ErrorCode::bad_argument,
+    reject_unless(a, beta > 0 && maths::isfinite(beta), ErrorCode::bad_argument,
                   "beta must be positive and finite; given {}", beta);
     return a.shape(0);
   }
@@ -24,7 +24,7 @@ struct Softplus {
     map(a.x(0), a.y(), [beta](T x) { return beta * x; });
     kernel.softplus(n, y, y);
     // Where beta x overflowed, y = x to the last digit.
-    map<T>(a.x(0), a.y(), a.y(), [beta](T x, T v) { return std::isinf(v) ? x : v / beta; });
+    map<T>(a.x(0), a.y(), a.y(), [beta](T x, T v) { return maths::isinf(v) ? x : v / beta; });
   }
   template <class T>
   static void backward(const BackwardArgs<T>& a) {

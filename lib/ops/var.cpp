@@ -22,12 +22,12 @@ struct Variance {
     const ReducedAxes axes = reduced_axes(a, 2);
     const View<const T> x = a.x(0);
     const View<T> y = a.y();
-    double* const mean = zeroed_doubles(a, axes.kept);
-    double* const squares = zeroed_doubles(a, axes.kept);
-    for_each_pair(x.dims(), axes, [&](std::int64_t i, std::int64_t j) { mean[j] += static_cast<double>(x[i]); });
+    Wide<T>* const mean = zeroed_sums(a, axes.kept);
+    Wide<T>* const squares = zeroed_sums(a, axes.kept);
+    for_each_pair(x.dims(), axes, [&](std::int64_t i, std::int64_t j) { mean[j] += static_cast<Wide<T>>(x[i]); });
     for (std::int64_t j = 0; j < axes.kept; ++j) mean[j] /= static_cast<double>(axes.count);
     for_each_pair(x.dims(), axes, [&](std::int64_t i, std::int64_t j) {
-      const double d = static_cast<double>(x[i]) - mean[j];
+      const Wide<T> d = static_cast<Wide<T>>(x[i]) - mean[j];
       squares[j] += d * d;
     });
     for (std::int64_t j = 0; j < axes.kept; ++j) {

@@ -18,10 +18,12 @@ Cell<T>::Cell(ParameterSet<T>& params, std::string name, const char* op, int gat
   const auto add = [&](const char* what, const Shape& shape, const std::optional<Init>& asked) {
     return &params.add(parameter_name(what, suffix), shape, asked.value_or(usual));
   };
+  const std::size_t known = params.size();
   weights_.weight_ih = add("weight_ih", {gates * hidden, input}, init.weight_ih);
   weights_.weight_hh = add("weight_hh", {gates * hidden, output}, init.weight_hh);
   weights_.bias_ih = add("bias_ih", {gates * hidden}, init.bias);
   weights_.bias_hh = add("bias_hh", {gates * hidden}, init.bias);
+  fresh_ = params.size() > known;
 }
 
 template <Scalar T>
@@ -36,5 +38,6 @@ Var<T> Cell<T>::project(const Operand<T>& x, Where where) const {
 
 template class Cell<float>;
 template class Cell<double>;
+template class Cell<Dual<double>>;
 
 }  // namespace unspool

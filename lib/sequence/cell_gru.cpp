@@ -62,5 +62,6 @@ Var<T> GRUCell<T>::run(const Sequence<T>& xs, State& state, bool reverse, Where 
 
 template class GRUCell<float>;
 template class GRUCell<double>;
+template class GRUCell<Dual<double>>;
 
 }  // namespace unspool

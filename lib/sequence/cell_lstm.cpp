@@ -36,7 +36,7 @@ LSTMCell<T>::LSTMCell(ParameterSet<T>& params, std::string name, const LSTMCellO
     norm_hh_ = {add("norm_hh_weight", {4 * H}, ones()), add("norm_hh_bias", {4 * H}, zeros())};
     norm_c_ = {add("norm_c_weight", {H}, ones()), add("norm_c_bias", {H}, zeros())};
   }
-  if (options.forget_bias != 0) forget_gate_bias(*this->weights_.bias_ih, options.forget_bias);
+  if (options.forget_bias != 0 && this->fresh_) forget_gate_bias(*this->weights_.bias_ih, options.forget_bias);
 }
 
 template <Scalar T>
@@ -114,7 +114,9 @@ void forget_gate_bias(Parameter<T>& bias, double value) {
 
 template class LSTMCell<float>;
 template class LSTMCell<double>;
+template class LSTMCell<Dual<double>>;
 template void forget_gate_bias(Parameter<float>&, double);
 template void forget_gate_bias(Parameter<double>&, double);
+template void forget_gate_bias(Parameter<Dual<double>>&, double);
 
 }  // namespace unspool

@@ -80,5 +80,6 @@ Var<T> RNNCell<T>::run(const Sequence<T>& xs, State& state, bool reverse, Where 
 
 template class RNNCell<float>;
 template class RNNCell<double>;
+template class RNNCell<Dual<double>>;
 
 }  // namespace unspool

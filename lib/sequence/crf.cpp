@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "base/check.hpp"
+#include "unspool/maths.hpp"
 #include "unspool/ops.hpp"
 #include "unspool/recording.hpp"
 
@@ -18,8 +19,9 @@ std::size_t place(std::int64_t i) { return static_cast<std::size_t>(i); }
 // One number that a path's score would contain; a NaN would make every comparison false.
 template <class T>
 double number(T value, const char* what) {
-  detail::require(!std::isnan(value), ErrorCode::nonfinite, "CRF.decode", "{} must not be NaN", what);
-  return static_cast<double>(value);
+  const double real = maths::value(value);
+  detail::require(!std::isnan(real), ErrorCode::nonfinite, "CRF.decode", "{} must not be NaN", what);
+  return real;
 }
 
 /// The best path through one row, given what is added at a step, between two, at the start and at the end.
@@ -99,5 +101,6 @@ std::vector<TagPath> CRF<T>::decode(const Shape& shape, std::span<const T> emiss
 
 template class CRF<float>;
 template class CRF<double>;
+template class CRF<Dual<double>>;
 
 }  // namespace unspool

@@ -43,5 +43,6 @@ Sequence<T> Embedding<T>::sequence(Tape<T>& tape, const Ids& ids, const Ids& len
 
 template class Embedding<float>;
 template class Embedding<double>;
+template class Embedding<Dual<double>>;
 
 }  // namespace unspool

@@ -25,5 +25,6 @@ Var<T> Linear<T>::operator()(const Var<T>& x, Where where) const {
 
 template class Linear<float>;
 template class Linear<double>;
+template class Linear<Dual<double>>;
 
 }  // namespace unspool

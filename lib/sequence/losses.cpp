@@ -55,12 +55,18 @@ Var<T> mse(const Sequence<T>& x, const Sequence<T>& target, Reduction reduction,
 
 template Var<float> cross_entropy(const Sequence<float>&, const Ids&, CrossEntropyOptions, Where);
 template Var<double> cross_entropy(const Sequence<double>&, const Ids&, CrossEntropyOptions, Where);
+template Var<Dual<double>> cross_entropy(const Sequence<Dual<double>>&, const Ids&, CrossEntropyOptions, Where);
 template Var<float> binary_cross_entropy_with_logits(const Sequence<float>&, const Var<float>&, Reduction, Where);
 template Var<double> binary_cross_entropy_with_logits(const Sequence<double>&, const Var<double>&, Reduction, Where);
+template Var<Dual<double>> binary_cross_entropy_with_logits(const Sequence<Dual<double>>&, const Var<Dual<double>>&,
+                                                            Reduction, Where);
 template Var<float> binary_cross_entropy_with_logits(const Sequence<float>&, const Sequence<float>&, Reduction, Where);
 template Var<double> binary_cross_entropy_with_logits(const Sequence<double>&, const Sequence<double>&, Reduction,
                                                       Where);
+template Var<Dual<double>> binary_cross_entropy_with_logits(const Sequence<Dual<double>>&,
+                                                            const Sequence<Dual<double>>&, Reduction, Where);
 template Var<float> mse(const Sequence<float>&, const Sequence<float>&, Reduction, Where);
 template Var<double> mse(const Sequence<double>&, const Sequence<double>&, Reduction, Where);
+template Var<Dual<double>> mse(const Sequence<Dual<double>>&, const Sequence<Dual<double>>&, Reduction, Where);
 
 }  // namespace unspool

@@ -98,15 +98,21 @@ GRU<T>::GRU(ParameterSet<T>& params, std::string name, const GRUOptions& options
 
 template class Recurrent<float, RNNCell<float>>;
 template class Recurrent<double, RNNCell<double>>;
+template class Recurrent<Dual<double>, RNNCell<Dual<double>>>;
 template class Recurrent<float, LSTMCell<float>>;
 template class Recurrent<double, LSTMCell<double>>;
+template class Recurrent<Dual<double>, LSTMCell<Dual<double>>>;
 template class Recurrent<float, GRUCell<float>>;
 template class Recurrent<double, GRUCell<double>>;
+template class Recurrent<Dual<double>, GRUCell<Dual<double>>>;
 template class RNN<float>;
 template class RNN<double>;
+template class RNN<Dual<double>>;
 template class LSTM<float>;
 template class LSTM<double>;
+template class LSTM<Dual<double>>;
 template class GRU<float>;
 template class GRU<double>;
+template class GRU<Dual<double>>;
 
 }  // namespace unspool

@@ -125,8 +125,10 @@ Sequence<T> concat(const Sequence<T>& a, const Sequence<T>& b, Where where) {
 
 template class Sequence<float>;
 template class Sequence<double>;
+template class Sequence<Dual<double>>;
 template Sequence<float> concat(const Sequence<float>&, const Sequence<float>&, Where);
 template Sequence<double> concat(const Sequence<double>&, const Sequence<double>&, Where);
+template Sequence<Dual<double>> concat(const Sequence<Dual<double>>&, const Sequence<Dual<double>>&, Where);
 
 namespace detail {
 

@@ -125,7 +125,7 @@ void TapeCore::abandon_walk() noexcept {
 
 void run_backward(TapeCore& tape, const Handle& loss, const void* seed, std::int64_t seed_size, Where where) {
   tape.backward(loss, seed, seed_size, where);
-  if (graph_request() != nullptr) [[unlikely]]
+  if (graph_request() != nullptr && tape.type() != ScalarType::dual64) [[unlikely]]
     write_requested_graph(tape);
 }
 

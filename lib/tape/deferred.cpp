@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/with_scalar.hpp"
 #include "tape/tape_core.hpp"
 #include "tensor/gemm.hpp"
 
@@ -64,10 +65,7 @@ void Deferred::push(TapeCore& tape, Kind kind, std::uint32_t target, std::int64_
 
 void Deferred::flush(TapeCore& tape) {
   for (std::size_t i = 0; i < used_; ++i) {
-    if (tape.type() == ScalarType::float32)
-      flush_queue<float>(tape, queues_[i]);
-    else
-      flush_queue<double>(tape, queues_[i]);
+    with_scalar(tape.type(), [&]<class T>() { flush_queue<T>(tape, queues_[i]); });
     if (tape.options().step_ledger) keep_steps(tape, queues_[i]);
     ++flushes_;
   }

@@ -2,6 +2,7 @@
 #include <cstring>
 
 #include "base/check.hpp"
+#include "base/with_scalar.hpp"
 #include "tape/tape_core.hpp"
 #include "tensor/kernels.hpp"
 
@@ -84,12 +85,9 @@ void TapeCore::give_back(std::uint32_t index) noexcept {
 }
 
 void TapeCore::copy_gradient(std::int64_t count, const void* from, void* to, bool accumulate) const {
-  if (type_ == ScalarType::float32)
-    kernels::kernel_table<float>().copy_grad(count, static_cast<const float*>(from), static_cast<float*>(to),
-                                             accumulate);
-  else
-    kernels::kernel_table<double>().copy_grad(count, static_cast<const double*>(from), static_cast<double*>(to),
-                                              accumulate);
+  with_scalar(type_, [&]<class T>() {
+    kernels::kernel_table<T>().copy_grad(count, static_cast<const T*>(from), static_cast<T*>(to), accumulate);
+  });
 }
 
 // Where all that a node's operand receives is the node's own gradient (a sum's terms), the buffer itself moves on when

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/check.hpp"
+#include "base/with_scalar.hpp"
 #include "tape/parameter_core.hpp"
 #include "tensor/orthogonal.hpp"
 
@@ -91,10 +92,8 @@ std::vector<double> draw(const ParameterCore& p, const Init& init, Random random
 
 void initialize_parameter(ParameterCore& p, const Init& init, Random random) {
   const std::vector<double> values = draw(p, init, random);
-  if (p.type == ScalarType::float32)
-    std::copy(values.begin(), values.end(), reinterpret_cast<float*>(p.value.data()));
-  else
-    std::copy(values.begin(), values.end(), reinterpret_cast<double*>(p.value.data()));
+  with_scalar(p.type,
+              [&]<class T>() { std::copy(values.begin(), values.end(), reinterpret_cast<T*>(p.value.data())); });
   ++p.version;
 }
 

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "base/check.hpp"
+#include "base/with_scalar.hpp"
 #include "tape/tape_core.hpp"
 
 namespace unspool::detail {
@@ -31,18 +32,25 @@ Handle TapeCore::record_leaf(const OpRule& rule, const Shape& shape, const void*
   }
 }
 
-Handle record_leaf(TapeCore& tape, const Shape& shape, const void* values, bool variable, Where where) {
-  return tape.record_leaf(variable ? variable_rule : input_rule, shape, values,
-                          variable ? flag::needs_grad | flag::keep_grad : 0, where);
+Handle record_leaf(TapeCore& tape, const Shape& shape, ScalarType type, const void* values, bool variable,
+                   Where where) {
+  const bool same = type == tape.type();
+  const Handle leaf = tape.record_leaf(variable ? variable_rule : input_rule, shape, same ? values : nullptr,
+                                       variable ? flag::needs_grad | flag::keep_grad : 0, where);
+  if (same) return leaf;
+  with_scalar(type, [&]<class From>() {
+    if constexpr (RealScalar<From>)
+      std::copy_n(static_cast<const From*>(values), shape.size(),
+                  static_cast<Dual<double>*>(tape.node(leaf.index()).value));
+  });
+  return leaf;
 }
 
 Handle record_constant(TapeCore& tape, const Shape& shape, double value, Where where) {
   const Handle leaf = tape.record_leaf(constant_rule, shape, nullptr, 0, where);
   void* values = tape.node(leaf.index()).value;
-  if (tape.type() == ScalarType::float32)
-    std::fill_n(static_cast<float*>(values), shape.size(), static_cast<float>(value));
-  else
-    std::fill_n(static_cast<double*>(values), shape.size(), value);
+  with_scalar(tape.type(),
+              [&]<class T>() { std::fill_n(static_cast<T*>(values), shape.size(), static_cast<T>(value)); });
   return leaf;
 }
 

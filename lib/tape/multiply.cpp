@@ -15,11 +15,11 @@ template <class T>
 void multiply(const Call& call, int operand, bool ta, bool tb, std::int64_t m, std::int64_t n, std::int64_t k,
               const T* a, const T* b, bool accumulate, T* c) {
   TapeCore& tape = *call.tape;
-  const bool in_place = !tb && m <= kernels::gemm_direct_rows;
-  if (!ta && !in_place && m <= most_rows && k > 0) {
-    const std::uint32_t node = call.node->inputs()[operand];
-    if (tape.node(node).has(flag::parameter)) {
-      const T* packed = tape.packed_weights().find(tape.node(node).leaf, tb, k, n, b);
+  if constexpr (RealScalar<T>) {
+    const bool in_place = !tb && m <= kernels::gemm_direct_rows;
+    const Node& weight = tape.node(call.node->inputs()[operand]);
+    if (!ta && !in_place && m <= most_rows && k > 0 && weight.has(flag::parameter)) {
+      const T* packed = tape.packed_weights().find(weight.leaf, tb, k, n, b);
       if (packed != nullptr) return kernels::gemm_packed<T>(m, n, k, a, k, packed, accumulate, c, n, tape.workspace());
     }
   }
@@ -30,5 +30,7 @@ template void multiply(const Call&, int, bool, bool, std::int64_t, std::int64_t,
                        const float*, bool, float*);
 template void multiply(const Call&, int, bool, bool, std::int64_t, std::int64_t, std::int64_t, const double*,
                        const double*, bool, double*);
+template void multiply(const Call&, int, bool, bool, std::int64_t, std::int64_t, std::int64_t, const Dual<double>*,
+                       const Dual<double>*, bool, Dual<double>*);
 
 }  // namespace unspool::detail

@@ -66,8 +66,12 @@ std::uint64_t stream_of(std::string_view name) {
 
 template <Scalar T>
 Parameter<T>& ParameterSet<T>::add(std::string name, const Shape& shape, const Init& init) {
-  detail::require(find(name) == nullptr, ErrorCode::duplicate_name, "parameter", "there is already one named \"{}\"",
-                  name);
+  if (Parameter<T>* known = find(name)) {
+    detail::require(reopened_, ErrorCode::duplicate_name, "parameter", "there is already one named \"{}\"", name);
+    detail::require(known->shape() == shape, ErrorCode::shape_mismatch, "parameter", "\"{}\" is {}; asked for as {}",
+                    name, known->shape(), shape);
+    return *known;
+  }
   try {
     auto core = detail::make_parameter(scalar_type<T>, name, shape);
     detail::initialize_parameter(*core, init, Random(seed_, detail::stream_of(name)));
@@ -107,5 +111,6 @@ void ParameterSet<T>::zero_grad() {
 
 template class ParameterSet<float>;
 template class ParameterSet<double>;
+template class ParameterSet<Dual<double>>;
 
 }  // namespace unspool

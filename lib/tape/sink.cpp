@@ -1,5 +1,6 @@
 // What gradient sinks do with products, column sums and table rows: queue them where the target is a parameter, add
 // them at once elsewhere.
+#include "base/with_scalar.hpp"
 #include "tape/multiply.hpp"
 #include "tape/tape_core.hpp"
 #include "tensor/gemm.hpp"
@@ -42,10 +43,7 @@ void add_product(const Call& call, std::uint32_t node, bool ta, bool tb, std::in
     call.tape->deferred().push(*call.tape, Deferred::Kind::product, node, m, n, {a, b, nullptr, k, call.index});
     return;
   }
-  if (call.tape->type() == ScalarType::float32)
-    add_product_now<float>(call, node, ta, tb, m, n, k, a, b);
-  else
-    add_product_now<double>(call, node, ta, tb, m, n, k, a, b);
+  with_scalar(call.tape->type(), [&]<class T>() { add_product_now<T>(call, node, ta, tb, m, n, k, a, b); });
 }
 
 bool queue_columns(const Call& call, std::uint32_t node, const void* rows, std::int64_t row_count, std::int64_t columns,

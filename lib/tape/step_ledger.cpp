@@ -3,10 +3,12 @@
 #include <cmath>
 
 #include "base/check.hpp"
+#include "base/with_scalar.hpp"
 #include "tape/tape_core.hpp"
 #include "tensor/gemm.hpp"
 #include "tensor/kernels.hpp"
 #include "unspool/ledger.hpp"
+#include "unspool/maths.hpp"
 
 namespace unspool::detail {
 namespace {
@@ -56,14 +58,14 @@ class Shares {
     std::vector<StepShare> rows(steps_.size());
     for (std::size_t i = rows.size(); i-- > 0;) {
       share(steps_[i], share_of_step.data());
-      for (std::size_t k = 0; k < sum.size(); ++k) sum[k] += static_cast<double>(share_of_step[k]);
+      for (std::size_t k = 0; k < sum.size(); ++k) sum[k] += maths::value(share_of_step[k]);
       rows[i].step = steps_[i];
       rows[i].norm = norm_of(scalar_type<T>, share_of_step.data(), size_);
       rows[i].running_norm = norm_of(ScalarType::float64, sum.data(), size_);
     }
     for (StepShare& row : rows) {
       share(row.step, share_of_step.data());
-      for (std::size_t k = 0; k < sum.size(); ++k) row.dot += static_cast<double>(share_of_step[k]) * sum[k];
+      for (std::size_t k = 0; k < sum.size(); ++k) row.dot += maths::value(share_of_step[k]) * sum[k];
       const double norms = row.norm * rows.front().running_norm;
       row.cosine = norms > 0 ? std::clamp(row.dot / norms, -1.0, 1.0) : 0;
     }
@@ -119,10 +121,7 @@ void with_shares(const TapeCore& tape, const ParameterCore& parameter, Read read
   require(tape.ledger().is_complete(), ErrorCode::no_gradient, "step_shares", "backward() has not been run");
   const std::uint32_t leaf = tape.unchanged_leaf(parameter, "step_shares");
   if (leaf == TapeCore::no_node) return;
-  if (tape.type() == ScalarType::float32)
-    read(Shares<float>(tape, leaf, parameter.shape.size()));
-  else
-    read(Shares<double>(tape, leaf, parameter.shape.size()));
+  with_scalar(tape.type(), [&]<class T>() { read(Shares<T>(tape, leaf, parameter.shape.size())); });
 } catch (const std::bad_alloc&) {
   fail(ErrorCode::out_of_memory, "step_shares", "memory for the shares of {} could not be had", parameter.name);
 }

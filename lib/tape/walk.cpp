@@ -1,21 +1,17 @@
 // The reverse walk. Recording order is a topological order, so it is one loop over the nodes, from the loss down:
 // a node's gradient is complete when the loop reaches it, because everything that uses it was recorded later.
+#include "base/with_scalar.hpp"
 #include "tape/tape_core.hpp"
 
 namespace unspool::detail {
 
 void TapeCore::seed_walk(std::uint32_t index, const void* seed) {
-  const auto write = [&](auto one) {
-    using T = decltype(one);
+  with_scalar(type_, [&]<class T>() {
     const Touched t = touch(index);
     T* g = static_cast<T*>(t.data);
     for (std::int64_t i = 0; i < nodes_[index].size(); ++i)
-      g[i] = (t.first ? T{0} : g[i]) + (seed == nullptr ? one : static_cast<const T*>(seed)[i]);
-  };
-  if (type_ == ScalarType::float32)
-    write(1.0f);
-  else
-    write(1.0);
+      g[i] = (t.first ? T{0} : g[i]) + (seed == nullptr ? T{1} : static_cast<const T*>(seed)[i]);
+  });
 }
 
 void TapeCore::walk(std::uint32_t from) {

@@ -3,27 +3,30 @@
 
 #include <cmath>
 
+#include "base/with_scalar.hpp"
 #include "tape/tape_core.hpp"
 #include "tensor/kernels.hpp"
+#include "unspool/maths.hpp"
 
 namespace unspool::detail {
 
 bool has_nonfinite(ScalarType type, const void* values, std::int64_t count) {
-  if (type == ScalarType::float32)
-    return kernels::kernel_table<float>().any_nonfinite(count, static_cast<const float*>(values));
-  return kernels::kernel_table<double>().any_nonfinite(count, static_cast<const double*>(values));
+  return with_scalar(
+      type, [&]<class T>() { return kernels::kernel_table<T>().any_nonfinite(count, static_cast<const T*>(values)); });
 }
 
 double norm_of(ScalarType type, const void* values, std::int64_t count) {
   if (type == ScalarType::float64)
     return std::sqrt(kernels::kernel_table<double>().sum_squares(count, static_cast<const double*>(values)));
-  // In double: the square of a float gradient can overflow or vanish where its norm does not.
-  double sum = 0;
-  for (std::int64_t i = 0; i < count; ++i) {
-    const double v = static_cast<const float*>(values)[i];
-    sum += v * v;
-  }
-  return std::sqrt(sum);
+  // In double: the square of a float gradient can overflow or vanish where its norm does not. Of duals, the values.
+  return with_scalar(type, [&]<class T>() {
+    double sum = 0;
+    for (std::int64_t i = 0; i < count; ++i) {
+      const double v = maths::value(static_cast<const T*>(values)[i]);
+      sum += v * v;
+    }
+    return std::sqrt(sum);
+  });
 }
 
 void TapeCore::watch_value(std::uint32_t index) {

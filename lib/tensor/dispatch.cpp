@@ -65,14 +65,13 @@ Isa active_isa() {
 template <class T>
 const KernelTable<T>& kernel_table_for(Isa isa) {
 #if defined(__x86_64__)
-  if (isa_supported(isa)) {
+  if constexpr (RealScalar<T>) {
     if (isa == Isa::sse2) return simd::sse2_table(T{});
-    if (isa == Isa::avx2) return simd::avx2_table(T{});
-    if (isa == Isa::avx512) return simd::avx512_table(T{});
+    if (isa == Isa::avx2 && isa_supported(isa)) return simd::avx2_table(T{});
+    if (isa == Isa::avx512 && isa_supported(isa)) return simd::avx512_table(T{});
   }
-#else
-  (void)isa;
 #endif
+  (void)isa;
   return reference_table<T>();
 }
 
@@ -91,10 +90,12 @@ const KernelTable<T>& ActiveTable<T>::resolve() {
 
 template struct ActiveTable<float>;
 template struct ActiveTable<double>;
+template struct ActiveTable<Dual<double>>;
 
 }  // namespace detail
 
 template const KernelTable<float>& kernel_table_for(Isa);
 template const KernelTable<double>& kernel_table_for(Isa);
+template const KernelTable<Dual<double>>& kernel_table_for(Isa);
 
 }  // namespace unspool::kernels

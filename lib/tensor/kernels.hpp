@@ -13,6 +13,8 @@
 #include <atomic>
 #include <cstdint>
 
+#include "unspool/scalar.hpp"
+
 namespace unspool::kernels {
 
 using std::int64_t;

@@ -2,7 +2,8 @@
 
 #include <cmath>
 #include <limits>
-#include <type_traits>
+
+#include "unspool/maths.hpp"
 
 namespace unspool::kernels {
 namespace {
@@ -12,16 +13,14 @@ void put(T& destination, T value, bool accumulate) {
   destination = accumulate ? destination + value : value;
 }
 
-template <class T>
-T sigmoid(T x) {
-  // exp never overflows, and the result keeps its relative accuracy on the left.
-  const T e = std::exp(-std::abs(x));
-  return (x < 0 ? e : T(1)) / (1 + e);
+// A factor that is the same for all elements, often a constant: that must not make NaN of an infinite x.
+template <RealScalar T>
+T scaled(T a, T x) {
+  return a * x;
 }
-
 template <class T>
-T softplus(T x) {
-  return std::log1p(std::exp(-std::abs(x))) + (x < 0 ? T(0) : x);
+Dual<T> scaled(const Dual<T>& a, const Dual<T>& x) {
+  return a.tangent == 0 ? a.value * x : a * x;
 }
 
 template <class T, auto f>
@@ -66,40 +65,40 @@ template <class T>
 T max_of(int64_t n, const T* x) {
   T result = -std::numeric_limits<T>::infinity();
   for (int64_t i = 0; i < n; ++i)
-    if (x[i] > result || std::isnan(x[i])) result = x[i];
+    if (x[i] > result || maths::isnan(x[i])) result = x[i];
   return result;
 }
 
 template <class T>
 T logsumexp(int64_t n, const T* x) {
   const T max = max_of(n, x);
-  if (std::isinf(max)) return max;
+  if (maths::isinf(max)) return max;
   T sum = 0;
-  for (int64_t i = 0; i < n; ++i) sum += std::exp(x[i] - max);
-  return max + std::log(sum);
+  for (int64_t i = 0; i < n; ++i) sum += maths::exp(x[i] - max);
+  return max + maths::log(sum);
 }
 
 template <class T>
 void reductions(KernelTable<T>& t) {
   t.sum = [](int64_t n, const T* x) {
-    double sum = 0;
+    Wide<T> sum = 0;
     for (int64_t i = 0; i < n; ++i) sum += x[i];
     return T(sum);
   };
   t.dot = [](int64_t n, const T* a, const T* b) {
-    double sum = 0;
-    for (int64_t i = 0; i < n; ++i) sum += double(a[i]) * b[i];
+    Wide<T> sum = 0;
+    for (int64_t i = 0; i < n; ++i) sum += Wide<T>(a[i]) * b[i];
     return T(sum);
   };
   t.sum_squares = [](int64_t n, const T* x) {
-    double sum = 0;
-    for (int64_t i = 0; i < n; ++i) sum += double(x[i]) * x[i];
+    Wide<T> sum = 0;
+    for (int64_t i = 0; i < n; ++i) sum += Wide<T>(x[i]) * x[i];
     return T(sum);
   };
   t.max = max_of<T>;
   t.any_nonfinite = [](int64_t n, const T* x) {
     for (int64_t i = 0; i < n; ++i)
-      if (!std::isfinite(x[i])) return true;
+      if (!maths::isfinite(x[i])) return true;
     return false;
   };
 }
@@ -110,7 +109,7 @@ void softmax(KernelTable<T>& t) {
     for (int64_t r = 0; r < rows; ++r, x += cols, y += cols) {
       const T max = max_of(cols, x);
       T sum = 0;
-      for (int64_t c = 0; c < cols; ++c) sum += y[c] = std::exp(x[c] - max);
+      for (int64_t c = 0; c < cols; ++c) sum += y[c] = maths::exp(x[c] - max);
       for (int64_t c = 0; c < cols; ++c) y[c] /= sum;
     }
   };
@@ -118,8 +117,8 @@ void softmax(KernelTable<T>& t) {
     for (int64_t r = 0; r < rows; ++r, x += cols, y += cols) {
       const T max = max_of(cols, x);
       T sum = 0;
-      for (int64_t c = 0; c < cols; ++c) sum += std::exp(x[c] - max);
-      const T log_sum = std::log(sum);
+      for (int64_t c = 0; c < cols; ++c) sum += maths::exp(x[c] - max);
+      const T log_sum = maths::log(sum);
       for (int64_t c = 0; c < cols; ++c) y[c] = (x[c] - max) - log_sum;
     }
   };
@@ -134,7 +133,7 @@ void softmax(KernelTable<T>& t) {
     for (int64_t r = 0; r < rows; ++r, dy += cols, y += cols, dx += cols) {
       T sum = 0;
       for (int64_t c = 0; c < cols; ++c) sum += dy[c];
-      for (int64_t c = 0; c < cols; ++c) put(dx[c], dy[c] - std::exp(y[c]) * sum, accumulate);
+      for (int64_t c = 0; c < cols; ++c) put(dx[c], dy[c] - maths::exp(y[c]) * sum, accumulate);
     }
   };
   t.row_max = [](int64_t rows, int64_t cols, const T* x, T* max) {
@@ -145,7 +144,7 @@ void softmax(KernelTable<T>& t) {
   };
   t.row_exp_shifted = [](int64_t rows, int64_t cols, const T* x, const T* shift, T* p) {
     for (int64_t r = 0; r < rows; ++r)
-      for (int64_t c = 0; c < cols; ++c) p[r * cols + c] = std::exp(x[r * cols + c] - shift[r]);
+      for (int64_t c = 0; c < cols; ++c) p[r * cols + c] = maths::exp(x[r * cols + c] - shift[r]);
   };
 }
 
@@ -153,12 +152,12 @@ template <class T>
 void lstm_forward(int64_t B, int64_t H, T* gates, const T* bias, const T* c_prev, T* c, T* h) {
   for (int64_t b = 0; b < B; ++b, gates += 4 * H, c_prev += H, c += H, h += H)
     for (int64_t j = 0; j < H; ++j) {
-      const T i = gates[j] = sigmoid(gates[j] + bias[j]);
-      const T f = gates[H + j] = sigmoid(gates[H + j] + bias[H + j]);
-      const T g = gates[2 * H + j] = std::tanh(gates[2 * H + j] + bias[2 * H + j]);
-      const T o = gates[3 * H + j] = sigmoid(gates[3 * H + j] + bias[3 * H + j]);
+      const T i = gates[j] = maths::sigmoid(gates[j] + bias[j]);
+      const T f = gates[H + j] = maths::sigmoid(gates[H + j] + bias[H + j]);
+      const T g = gates[2 * H + j] = maths::tanh(gates[2 * H + j] + bias[2 * H + j]);
+      const T o = gates[3 * H + j] = maths::sigmoid(gates[3 * H + j] + bias[3 * H + j]);
       c[j] = f * c_prev[j] + i * g;
-      h[j] = o * std::tanh(c[j]);
+      h[j] = o * maths::tanh(c[j]);
     }
 }
 
@@ -171,7 +170,7 @@ void lstm_backward(int64_t B, int64_t H, const T* gates, const T* c_prev, const 
       T* dgate = dgates + b * 4 * H + j;
       const int64_t at = b * H + j;
       const T i = gate[0], f = gate[H], g = gate[2 * H], o = gate[3 * H];
-      const T tanh_c = std::tanh(c[at]), dh_j = dh ? dh[at] : T(0);
+      const T tanh_c = maths::tanh(c[at]), dh_j = dh ? dh[at] : T(0);
       const T dc_j = (dc ? dc[at] : T(0)) + dh_j * o * (1 - tanh_c * tanh_c);
       const T previous = c_prev[at];
       dgate[0] = dc_j * g * i * (1 - i);
@@ -187,10 +186,10 @@ void gru_forward(int64_t B, int64_t H, const T* xg, const T* hg, const T* bias, 
                  T* h) {
   for (int64_t b = 0; b < B; ++b, xg += 3 * H, hg += 3 * H, h_prev += H, gates += 3 * H, hn_out += H, h += H)
     for (int64_t j = 0; j < H; ++j) {
-      const T r = gates[j] = sigmoid(xg[j] + (hg[j] + bias[j]));
-      const T z = gates[H + j] = sigmoid(xg[H + j] + (hg[H + j] + bias[H + j]));
+      const T r = gates[j] = maths::sigmoid(xg[j] + (hg[j] + bias[j]));
+      const T z = gates[H + j] = maths::sigmoid(xg[H + j] + (hg[H + j] + bias[H + j]));
       const T hn = hg[2 * H + j] + bias[2 * H + j];
-      const T n = gates[2 * H + j] = std::tanh(xg[2 * H + j] + r * hn);
+      const T n = gates[2 * H + j] = maths::tanh(xg[2 * H + j] + r * hn);
       hn_out[j] = hn;
       h[j] = (1 - z) * n + z * h_prev[j];
     }
@@ -313,30 +312,30 @@ void gemm_parts(GemmKernels<T>& gemm) {
 
 template <class T>
 void elementwise(KernelTable<T>& t) {
-  t.exp = unary<T, [](T x) { return std::exp(x); }>;
-  t.expm1 = unary<T, [](T x) { return std::expm1(x); }>;
-  t.log = unary<T, [](T x) { return std::log(x); }>;
-  t.log1p = unary<T, [](T x) { return std::log1p(x); }>;
-  t.tanh = unary<T, [](T x) { return std::tanh(x); }>;
-  t.sigmoid = unary<T, sigmoid<T>>;
-  t.softplus = unary<T, softplus<T>>;
-  t.relu = unary<T, [](T x) { return x < 0 ? T(0) : x; }>;
+  t.exp = unary<T, [](T x) { return maths::exp(x); }>;
+  t.expm1 = unary<T, [](T x) { return maths::expm1(x); }>;
+  t.log = unary<T, [](T x) { return maths::log(x); }>;
+  t.log1p = unary<T, [](T x) { return maths::log1p(x); }>;
+  t.tanh = unary<T, [](T x) { return maths::tanh(x); }>;
+  t.sigmoid = unary<T, [](T x) { return maths::sigmoid(x); }>;
+  t.softplus = unary<T, [](T x) { return maths::softplus(x); }>;
+  t.relu = unary<T, [](T x) { return 0 < x ? x : x < 0 ? T(0) : maths::constant(x); }>;
   t.square = unary<T, [](T x) { return x * x; }>;
-  t.sqrt = unary<T, [](T x) { return std::sqrt(x); }>;
-  t.abs = unary<T, [](T x) { return std::abs(x); }>;
+  t.sqrt = unary<T, [](T x) { return maths::sqrt(x); }>;
+  t.abs = unary<T, [](T x) { return maths::abs(x); }>;
   t.neg = unary<T, [](T x) { return -x; }>;
   t.reciprocal = unary<T, [](T x) { return 1 / x; }>;
   t.add = binary<T, [](T a, T b) { return a + b; }>;
   t.sub = binary<T, [](T a, T b) { return a - b; }>;
   t.mul = binary<T, [](T a, T b) { return a * b; }>;
   t.div = binary<T, [](T a, T b) { return a / b; }>;
-  t.maximum = binary<T, [](T a, T b) { return b < a || std::isnan(a) ? a : b; }>;
-  t.minimum = binary<T, [](T a, T b) { return a < b || std::isnan(a) ? a : b; }>;
+  t.maximum = binary<T, [](T a, T b) { return b < a || maths::isnan(a) ? a : b; }>;
+  t.minimum = binary<T, [](T a, T b) { return a < b || maths::isnan(a) ? a : b; }>;
   t.axpb = [](int64_t n, T a, const T* x, T b, T* y) {
-    for (int64_t i = 0; i < n; ++i) y[i] = a * x[i] + b;
+    for (int64_t i = 0; i < n; ++i) y[i] = scaled(a, x[i]) + b;
   };
   t.axpy = [](int64_t n, T a, const T* x, T* y) {
-    for (int64_t i = 0; i < n; ++i) y[i] += a * x[i];
+    for (int64_t i = 0; i < n; ++i) y[i] += scaled(a, x[i]);
   };
   t.fill = [](int64_t n, T value, T* y) {
     for (int64_t i = 0; i < n; ++i) y[i] = value;
@@ -356,9 +355,9 @@ void elementwise(KernelTable<T>& t) {
   t.sqrt_grad = unary_grad<T, [](T dy, T y) { return dy / (2 * y); }>;
   t.square_grad = unary_grad<T, [](T dy, T x) { return 2 * dy * x; }>;
   t.abs_grad = unary_grad<T, [](T dy, T x) { return 0 < x ? dy : x < 0 ? -dy : T(0); }>;
-  t.softplus_grad = unary_grad<T, [](T dy, T x) { return dy * sigmoid(x); }>;
+  t.softplus_grad = unary_grad<T, [](T dy, T x) { return dy * maths::sigmoid(x); }>;
   t.scale_grad = [](int64_t n, const T* dy, T a, T* dx, bool accumulate) {
-    for (int64_t i = 0; i < n; ++i) put(dx[i], dy[i] * a, accumulate);
+    for (int64_t i = 0; i < n; ++i) put(dx[i], scaled(a, dy[i]), accumulate);
   };
   t.copy_grad = [](int64_t n, const T* dy, T* dx, bool accumulate) {
     for (int64_t i = 0; i < n; ++i) put(dx[i], dy[i], accumulate);
@@ -376,11 +375,13 @@ KernelTable<T> make() {
   t.lstm_backward = lstm_backward<T>;
   t.gru_forward = gru_forward<T>;
   t.gru_backward = gru_backward<T>;
-  t.sgd = sgd<T>;
-  t.adam = adam<T>;
-  t.rmsprop = rmsprop<T>;
-  t.adagrad = adagrad<T>;
-  gemm_parts(t.gemm);
+  if constexpr (RealScalar<T>) {  // nothing is trained in duals, and their products are made of real ones
+    t.sgd = sgd<T>;
+    t.adam = adam<T>;
+    t.rmsprop = rmsprop<T>;
+    t.adagrad = adagrad<T>;
+    gemm_parts(t.gemm);
+  }
   return t;
 }
 
@@ -394,5 +395,6 @@ const KernelTable<T>& reference_table() {
 
 template const KernelTable<float>& reference_table();
 template const KernelTable<double>& reference_table();
+template const KernelTable<Dual<double>>& reference_table();
 
 }  // namespace unspool::kernels

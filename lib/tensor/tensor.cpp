@@ -35,5 +35,6 @@ std::size_t Tensor<T>::checked(std::int64_t position) const {
 
 template class Tensor<float>;
 template class Tensor<double>;
+template class Tensor<Dual<double>>;
 
 }  // namespace unspool

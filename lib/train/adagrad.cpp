@@ -4,7 +4,7 @@
 
 namespace unspool {
 
-template <Scalar T>
+template <RealScalar T>
 Adagrad<T>::Adagrad(const ParameterSet<T>& params, const AdagradOptions& options)
     : Optimizer<T>("Adagrad", params, options.lr, 1, options.initial_accumulator_value), options_(options) {
   detail::check_at_least_zero("Adagrad", "lr_decay", options.lr_decay);
@@ -13,7 +13,7 @@ Adagrad<T>::Adagrad(const ParameterSet<T>& params, const AdagradOptions& options
   detail::check_at_least_zero("Adagrad", "eps", options.eps);
 }
 
-template <Scalar T>
+template <RealScalar T>
 void Adagrad<T>::update(const detail::Update<T>& u) {
   const kernels::AdagradArgs args{.lr = this->lr(),
                                   .lr_decay = options_.lr_decay,

@@ -30,24 +30,24 @@ void adam(const detail::Update<T>& u, const Options& options, double lr, bool de
 
 }  // namespace
 
-template <Scalar T>
+template <RealScalar T>
 Adam<T>::Adam(const ParameterSet<T>& params, const AdamOptions& options)
     : Optimizer<T>("Adam", params, options.lr, means), options_(options) {
   check("Adam", options);
 }
 
-template <Scalar T>
+template <RealScalar T>
 void Adam<T>::update(const detail::Update<T>& u) {
   adam(u, options_, this->lr(), false);
 }
 
-template <Scalar T>
+template <RealScalar T>
 AdamW<T>::AdamW(const ParameterSet<T>& params, const AdamWOptions& options)
     : Optimizer<T>("AdamW", params, options.lr, means), options_(options) {
   check("AdamW", options);
 }
 
-template <Scalar T>
+template <RealScalar T>
 void AdamW<T>::update(const detail::Update<T>& u) {
   adam(u, options_, this->lr(), true);
 }

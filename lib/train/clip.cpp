@@ -34,7 +34,7 @@ bool has_gradient(const Parameter<T>& p) {
 
 }  // namespace
 
-template <Scalar T>
+template <RealScalar T>
 double clip_grad_norm(const ParameterSet<T>& params, double max_norm) {
   detail::require(max_norm > 0, ErrorCode::bad_argument, "clip_grad_norm", "max_norm must be above 0; given {}",
                   max_norm);
@@ -49,7 +49,7 @@ double clip_grad_norm(const ParameterSet<T>& params, double max_norm) {
   return norm;
 }
 
-template <Scalar T>
+template <RealScalar T>
 void clip_grad_value(const ParameterSet<T>& params, double limit) {
   detail::require(limit > 0, ErrorCode::bad_argument, "clip_grad_value", "limit must be above 0; given {}", limit);
   const T bound = static_cast<T>(limit);

@@ -90,7 +90,7 @@ void reduce(PoolCore& pool, std::vector<Summed<T>>& all) {
 
 }  // namespace
 
-template <Scalar T>
+template <RealScalar T>
 double data_parallel(PoolCore& pool, const Shards& shards, ShardLoss<T> loss, void* function,
                      const ParallelOptions& options) {
   require(shards.rows > 0 && shards.count > 0, ErrorCode::bad_argument, "data_parallel",

@@ -23,7 +23,7 @@ const T* gradient_or_zeros(detail::ParameterCore& p) {
 
 }  // namespace
 
-template <Scalar T>
+template <RealScalar T>
 Optimizer<T>::Optimizer(const char* name, const ParameterSet<T>& params, double lr, int buffers, double fill)
     : name_(name), lr_(lr) {
   check_lr(name, lr);
@@ -36,13 +36,13 @@ Optimizer<T>::Optimizer(const char* name, const ParameterSet<T>& params, double 
   }
 }
 
-template <Scalar T>
+template <RealScalar T>
 void Optimizer<T>::set_lr(double lr) {
   check_lr(name_, lr);
   lr_ = lr;
 }
 
-template <Scalar T>
+template <RealScalar T>
 void Optimizer<T>::step() {
   for (Slot& slot : slots_) {
     detail::ParameterCore& p = *slot.parameter;

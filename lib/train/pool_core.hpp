@@ -34,7 +34,7 @@ class PoolCore {
   void release() noexcept { busy_.store(false, std::memory_order_release); }
 
   /// One tape a shard; they are made at first use, with these options, and kept.
-  template <Scalar T>
+  template <RealScalar T>
   std::vector<std::unique_ptr<Tape<T>>>& tapes();
 
  private:

@@ -5,7 +5,7 @@
 namespace unspool {
 
 // State: the running mean of g^2, and where asked for that of g and the momentum buffer.
-template <Scalar T>
+template <RealScalar T>
 RMSprop<T>::RMSprop(const ParameterSet<T>& params, const RMSpropOptions& options)
     : Optimizer<T>("RMSprop", params, options.lr,
                    options.momentum > 0 ? 3
@@ -18,7 +18,7 @@ RMSprop<T>::RMSprop(const ParameterSet<T>& params, const RMSpropOptions& options
   detail::check_at_least_zero("RMSprop", "weight_decay", options.weight_decay);
 }
 
-template <Scalar T>
+template <RealScalar T>
 void RMSprop<T>::update(const detail::Update<T>& u) {
   const kernels::RmspropArgs args{.lr = this->lr(),
                                   .alpha = options_.alpha,

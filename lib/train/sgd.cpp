@@ -4,7 +4,7 @@
 
 namespace unspool {
 
-template <Scalar T>
+template <RealScalar T>
 SGD<T>::SGD(const ParameterSet<T>& params, const SGDOptions& options)
     : Optimizer<T>("SGD", params, options.lr, options.momentum != 0 ? 1 : 0), options_(options) {
   detail::check_at_least_zero("SGD", "momentum", options.momentum);
@@ -15,7 +15,7 @@ SGD<T>::SGD(const ParameterSet<T>& params, const SGDOptions& options)
                   "nesterov needs momentum > 0 and dampening 0; given {} and {}", options.momentum, options.dampening);
 }
 
-template <Scalar T>
+template <RealScalar T>
 void SGD<T>::update(const detail::Update<T>& u) {
   const kernels::SgdArgs args{.lr = this->lr(),
                               .momentum = options_.momentum,

@@ -11,9 +11,9 @@ RANK = {"base": 0, "tensor": 1, "tape": 2, "ops": 3, "files": 4, "sequence": 5, 
 
 # Where each public header lives. A header that is not named here fails the check.
 PUBLIC = {
-    "base": ["axes", "error", "error_codes", "export", "ids", "masks", "random", "reduction", "scalar", "shape", "shared"],
+    "base": ["axes", "dual", "error", "error_codes", "export", "ids", "masks", "maths", "random", "reduction", "scalar", "shape", "shared"],
     "tensor": ["tensor"],
-    "tape": ["extend", "gradcheck", "init", "ledger", "loops", "node", "parameter", "plan", "recording", "sink", "tape"],
+    "tape": ["derivatives", "extend", "gradcheck", "init", "ledger", "loops", "node", "parameter", "plan", "recording", "sink", "tape"],
     "ops": ["ops"],
     "files": ["safetensors"],
     "sequence": ["attention", "cells", "crf", "decoder", "forward_learning", "gradient_flow", "layers", "onnx", "recurrent",

@@ -44,9 +44,22 @@ std::vector<OpCase> differentiable_cases() {
   return cases;
 }
 
+namespace {
+
+template <class T>
+T every_nan() {
+  constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+  if constexpr (RealScalar<T>)
+    return static_cast<T>(nan);
+  else
+    return T(nan, nan);
+}
+
+}  // namespace
+
 template <class T>
 void poison(Tape<T>& tape) {
-  const std::vector<T> nan(8192, std::numeric_limits<T>::quiet_NaN());
+  const std::vector<T> nan(8192, every_nan<T>());
   const Shape shape{8192};
   const Var<T> x = tape.variable(shape, nan);
   tape.backward(neg(x), nan);
@@ -54,6 +67,7 @@ void poison(Tape<T>& tape) {
 }
 template void poison(Tape<float>& tape);
 template void poison(Tape<double>& tape);
+template void poison(Tape<Dual<double>>& tape);
 
 std::string difference(const Gradients& given, const Gradients& expected, Tolerance t) {
   for (std::size_t i = 0; i < given.size(); ++i) {
