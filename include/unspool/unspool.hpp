@@ -1,4 +1,4 @@
-// The whole library but its extension points: extend.hpp (your own ops), gradcheck.hpp (numeric checks), xtensor.hpp.
+// The whole library but derivatives.hpp and the extension points: extend.hpp (your own ops), gradcheck.hpp, xtensor.hpp.
 #pragma once
 
 #include "unspool/attention.hpp"

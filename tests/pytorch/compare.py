@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Compares this library with PyTorch in double precision: recurrent layers, losses, CTC, CRF, layer norm, embedding, optimisers,
+"""Compares this library with PyTorch in double precision: recurrent layers and their second derivatives, losses, CTC, CRF, layer norm, embedding, optimisers,
 schedules.
 
 compare.py DRIVER    DRIVER is the program built from driver.cpp
@@ -107,6 +107,32 @@ def ragged(cell, layers, bidirectional, lengths, initial=True, fused=True, steps
         leaves["rnn." + parameter_name] = p
     y = y.data if packed else nn.utils.rnn.pad_packed_sequence(y, total_length=steps)[0]
     case.backward({"y": y, **dict(zip("hc", last if cell == "lstm" else [last]))}, leaves)
+    return case
+
+
+def hessian(cell, layers, bidirectional, lengths, fused, steps=5, width=3, hidden=4):
+    """A Hessian-vector product by x and all parameters: PyTorch differentiates its own gradient."""
+    batch = len(lengths)
+    name = f"hessian_{cell}_{layers}_layer{'s' * (layers > 1)}{'_bidirectional' * bidirectional}{'_fused' if fused else '_composed'}"
+    case = Case(name, "hessian", cell=cell, layers=layers, input=width, hidden=hidden, fused=int(fused), bidirectional=int(bidirectional))
+    module = make_module(cell, width, hidden, layers, bidirectional, 0)
+    leaves = {"x": case.random("x", steps, batch, width)}
+    case.ids["lengths"] = lengths
+    for parameter_name, p in module.named_parameters():
+        case.tensors["rnn." + parameter_name] = p
+        leaves["rnn." + parameter_name] = p
+    sequence = nn.utils.rnn.pack_padded_sequence(leaves["x"], torch.tensor(lengths), enforce_sorted=False)
+    y = nn.utils.rnn.pad_packed_sequence(module(sequence)[0], total_length=steps)[0]
+    case.tensors["weight_of_y"] = torch.randn(y.shape)
+    loss = (y * case.tensors["weight_of_y"]).sum()
+    gradients = torch.autograd.grad(loss, list(leaves.values()), create_graph=True)
+    directions = [torch.randn(leaf.shape) for leaf in leaves.values()]
+    products = torch.autograd.grad(gradients, list(leaves.values()), directions)
+    case.expect("y", loss)
+    for name, direction, gradient, product in zip(leaves, directions, gradients, products):
+        case.tensors["direction_of_" + name] = direction
+        case.expect("grad_of_" + name, gradient)
+        case.expect("product_of_" + name, product)
     return case
 
 
@@ -246,6 +272,8 @@ def all_cases():
         yield ragged("lstm", layers, not initial, [2, 7, 2, 7, 2], packed=True, projection=5)
     for cell in ["tanh", "lstm", "gru"]:
         yield ragged(cell, 3, True, [40, 3, 17, 40, 28, 1, 9], steps=40, width=5, hidden=33)
+    for cell, layers, both, fused in itertools.product(["tanh", "lstm", "gru"], [1, 2], [False, True], [True, False]):
+        yield hessian(cell, layers, both, [3, 5, 1, 4], fused)
     for reduction, weighted, smoothing, ignoring in itertools.product(["mean", "sum", "none"], [False, True], [0.0, 0.1], [False, True]):
         yield cross_entropy(reduction, weighted, smoothing, ignoring)
     for reduction, blank in itertools.product(["mean", "sum", "none"], [0, 5]):
@@ -318,7 +346,7 @@ def judge(case, answer):
         return False, f"FAIL {case.name}: no {', '.join(missing)}"
     worst = {True: (0.0, "-"), False: (0.0, "-")}
     for name, expected in case.expected.items():
-        is_gradient = name.startswith("grad_of_")
+        is_gradient = name.startswith(("grad_of_", "product_of_"))
         worst[is_gradient] = max(worst[is_gradient], (relative_error(answer[name], expected), name))
     passed = worst[False][0] <= VALUES and worst[True][0] <= GRADIENTS
     return passed, (f"{'ok  ' if passed else 'FAIL'} {case.name:60} values {worst[False][0]:.1e} ({worst[False][1]})"

@@ -5,6 +5,7 @@
 
 #include "exchange.hpp"
 #include "unspool/clip.hpp"
+#include "unspool/derivatives.hpp"
 #include "unspool/layers.hpp"
 #include "unspool/ops.hpp"
 #include "unspool/optim.hpp"
@@ -80,6 +81,41 @@ void run_recurrent(const Case& c) {
   us::RNNOptions options;
   options.nonlinearity = cell == "relu" ? us::Nonlinearity::relu : us::Nonlinearity::tanh;
   run_layer<us::RNN<double>>(c, options);
+}
+
+// The Hessian of the weighed outputs, by x and all parameters at once, times a direction.
+template <template <class> class Layer, class Options>
+void run_layer_hessian(const Case& c, Options options) {
+  options.input = c.integer("input");
+  options.hidden = c.integer("hidden");
+  options.layers = static_cast<int>(c.integer("layers"));
+  options.bidirectional = c.flag("bidirectional");
+  options.fused = c.flag("fused");
+  us::ParameterSet<double> params;
+  params.add("x", c.tensor("x").shape(), us::zeros());
+  Layer<double>(params, "rnn", options);
+  us::TensorList<double> direction;
+  for (us::Parameter<double>& p : params) {
+    set_parameter(p, c.tensor(p.name()));
+    direction.push_back(c.tensor("direction_of_" + p.name()));
+  }
+  const auto loss = [&]<class T>(us::Tape<T>& tape, us::ParameterSet<T>& p) {
+    const us::Sequence<T> xs(tape.parameter(p["x"]), c.ids.at("lengths"));
+    return sum(Layer<T>(p, "rnn", options)(xs).outputs.padded() * tape.input(c.tensor("weight_of_y")));
+  };
+  const auto [value, gradient, product] = us::hvp(loss, params, direction);
+  write_tensor("y", std::vector{value});
+  for (std::size_t i = 0; i < params.size(); ++i) {
+    write_tensor("grad_of_" + params.at(i).name(), gradient[i].values());
+    write_tensor("product_of_" + params.at(i).name(), product[i].values());
+  }
+}
+
+void run_hessian(const Case& c) {
+  const std::string& cell = c.word("cell");
+  if (cell == "lstm") return run_layer_hessian<us::LSTM>(c, us::LSTMOptions{});
+  if (cell == "gru") return run_layer_hessian<us::GRU>(c, us::GRUOptions{});
+  run_layer_hessian<us::RNN>(c, us::RNNOptions{});
 }
 
 us::Reduction reduction_of(const Case& c) {
@@ -216,6 +252,7 @@ void run_schedule(const Case& c) {
 
 void run(const Case& c) {
   if (c.kind == "recurrent") return run_recurrent(c);
+  if (c.kind == "hessian") return run_hessian(c);
   if (c.kind == "cross_entropy") return run_cross_entropy(c);
   if (c.kind == "ctc_loss") return run_ctc_loss(c);
   if (c.kind == "binary_cross_entropy") return run_binary_cross_entropy(c);
