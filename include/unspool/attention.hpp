@@ -73,5 +73,6 @@ class Attention {
 
 extern template class UNSPOOL_API Attention<float>;
 extern template class UNSPOOL_API Attention<double>;
+extern template class UNSPOOL_API Attention<Dual<double>>;
 
 }  // namespace unspool

@@ -225,5 +225,7 @@ class AttentionDecoder {
 
 extern template UNSPOOL_API Sequence<float> at_every_step(const Var<float>&, const Sequence<float>&, Where);
 extern template UNSPOOL_API Sequence<double> at_every_step(const Var<double>&, const Sequence<double>&, Where);
+extern template UNSPOOL_API Sequence<Dual<double>> at_every_step(const Var<Dual<double>>&,
+                                                                 const Sequence<Dual<double>>&, Where);
 
 }  // namespace unspool

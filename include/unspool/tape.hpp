@@ -205,7 +205,8 @@ namespace detail {
 // The tape's functions, once for all scalar types. Tape<T> below is a typed name for them.
 UNSPOOL_API TapeCore* make_tape(ScalarType type, const TapeOptions& options);
 UNSPOOL_API void drop_tape(TapeCore* tape) noexcept;
-/// A tape of duals takes real values too, as constants.
+UNSPOOL_API Handle record_leaf(TapeCore& tape, const Shape& shape, const void* values, bool variable, Where where);
+/// From values of another type than the tape's: a tape of duals takes real ones, as constants.
 UNSPOOL_API Handle record_leaf(TapeCore& tape, const Shape& shape, ScalarType type, const void* values, bool variable,
                                Where where);
 UNSPOOL_API Handle record_constant(TapeCore& tape, const Shape& shape, double value, Where where);

@@ -107,5 +107,6 @@ Sequence<T> Attention<T>::operator()(const Sequence<T>& queries, const Attention
 
 template class Attention<float>;
 template class Attention<double>;
+template class Attention<Dual<double>>;
 
 }  // namespace unspool

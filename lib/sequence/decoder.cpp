@@ -27,5 +27,6 @@ Sequence<T> at_every_step(const Var<T>& context, const Sequence<T>& xs, Where wh
 
 template Sequence<float> at_every_step(const Var<float>&, const Sequence<float>&, Where);
 template Sequence<double> at_every_step(const Var<double>&, const Sequence<double>&, Where);
+template Sequence<Dual<double>> at_every_step(const Var<Dual<double>>&, const Sequence<Dual<double>>&, Where);
 
 }  // namespace unspool

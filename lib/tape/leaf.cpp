@@ -32,6 +32,10 @@ Handle TapeCore::record_leaf(const OpRule& rule, const Shape& shape, const void*
   }
 }
 
+Handle record_leaf(TapeCore& tape, const Shape& shape, const void* values, bool variable, Where where) {
+  return record_leaf(tape, shape, tape.type(), values, variable, where);
+}
+
 Handle record_leaf(TapeCore& tape, const Shape& shape, ScalarType type, const void* values, bool variable,
                    Where where) {
   const bool same = type == tape.type();
