@@ -37,12 +37,38 @@ struct NamedTensor {
 template <RealScalar T>
 void save_safetensors(const ParameterSet<T>& params, const std::string& path, const Metadata& metadata = {});
 
-/// Loads every parameter from the tensor of its name. Nothing is loaded unless names and shapes agree exactly:
-/// weight_mismatch lists all that are missing, unused or misshapen. F16, BF16, F32 and F64 are converted: exactly where
-/// that widens; F64 into float parameters rounds to nearest even, and what is out of float's range becomes infinite.
-/// Throws file_open, file_format, weight_mismatch, unsupported (another dtype), out_of_memory.
+/// How a weight file and a set of parameters differ.
+struct LoadReport {
+  struct Tensor {
+    std::string name;
+    Shape shape;
+  };
+  struct Misshapen {
+    std::string name;
+    Shape given;     ///< in the file
+    Shape expected;  ///< the parameter's
+  };
+  std::vector<Tensor> missing;       ///< parameters that the file has no tensor for
+  std::vector<Tensor> unused;        ///< tensors that are no parameter's
+  std::vector<Misshapen> misshapen;  ///< of the right name and another shape
+
+  bool exact() const noexcept { return missing.empty() && unused.empty() && misshapen.empty(); }
+  /// `missing "a" [2], "b" [3]; unused "c" []; misshapen "d" is [2,3] and must be [3,2]`, past 64 KiB only counted.
+  UNSPOOL_API std::string to_string() const;
+};
+
+struct LoadOptions {
+  bool strict = true;  ///< names and shapes must agree exactly; false: what fits is loaded, the rest stays as it was
+  std::string prefix = "";  ///< parameter p is the tensor prefix + p; tensors without the prefix are somebody else's
+};
+
+/// Loads every parameter from the tensor of its name, as PyTorch's load_state_dict does. Where it is strict, nothing is
+/// loaded unless names and shapes agree exactly: weight_mismatch lists all that are missing, unused or misshapen. Where it
+/// is not, the report does. F16, BF16, F32 and F64 are converted: exactly where that widens; F64 into float parameters
+/// rounds to nearest even, and what is out of float's range becomes infinite. Throws file_open, file_format,
+/// weight_mismatch, unsupported (another dtype), out_of_memory.
 template <RealScalar T>
-void load_safetensors(ParameterSet<T>& params, const std::string& path);
+LoadReport load_safetensors(ParameterSet<T>& params, const std::string& path, const LoadOptions& options = {});
 
 namespace detail {
 struct TensorFileContents;
@@ -80,7 +106,7 @@ UNSPOOL_API void write_safetensors(const std::string& path, std::span<const Name
 
 extern template UNSPOOL_API void save_safetensors(const ParameterSet<float>&, const std::string&, const Metadata&);
 extern template UNSPOOL_API void save_safetensors(const ParameterSet<double>&, const std::string&, const Metadata&);
-extern template UNSPOOL_API void load_safetensors(ParameterSet<float>&, const std::string&);
-extern template UNSPOOL_API void load_safetensors(ParameterSet<double>&, const std::string&);
+extern template UNSPOOL_API LoadReport load_safetensors(ParameterSet<float>&, const std::string&, const LoadOptions&);
+extern template UNSPOOL_API LoadReport load_safetensors(ParameterSet<double>&, const std::string&, const LoadOptions&);
 
 }  // namespace unspool

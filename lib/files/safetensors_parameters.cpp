@@ -11,12 +11,10 @@ namespace unspool {
 namespace detail {
 namespace {
 
-// Everything that is wrong between a file and a set of parameters, in one text. A hostile file may have megabytes of
-// names: past a length that no reader wants, the rest is only counted.
-class MismatchReport {
+// A list in a report. A hostile file may have megabytes of names: past a length that no reader wants, the rest is only
+// counted.
+class ReportText {
  public:
-  bool empty() const noexcept { return text_.empty(); }
-
   void add(std::string_view heading, std::string_view item) {
     if (text_.size() > longest) {
       ++left_out_;
@@ -27,12 +25,7 @@ class MismatchReport {
     text_ += item;
     heading_ = heading;
   }
-
-  [[noreturn]] void raise(const std::string& path) const {
-    std::string what = "the file must have exactly the parameters' tensors; " + text_;
-    if (left_out_ > 0) fmt::format_to(std::back_inserter(what), " and {} more", left_out_);
-    throw Error(ErrorCode::weight_mismatch, "load_safetensors", what, "in " + path);
-  }
+  std::string finish() const { return left_out_ == 0 ? text_ : fmt::format("{} and {} more", text_, left_out_); }
 
  private:
   static constexpr std::size_t longest = 65'536;
@@ -42,37 +35,50 @@ class MismatchReport {
 };
 
 template <RealScalar T>
-void check_match(const ParameterSet<T>& params, const SafetensorsHeader& header, const std::string& path) {
-  MismatchReport report;
+LoadReport compare(const ParameterSet<T>& params, const SafetensorsHeader& header, const std::string& prefix) {
+  LoadReport report;
   for (const Parameter<T>& p : params) {
-    if (header.find(p.name()) == nullptr) report.add("missing", quoted(p.name()) + " " + p.shape().to_string());
+    const TensorEntry* const entry = header.find(prefix + p.name());
+    if (entry == nullptr)
+      report.missing.push_back({prefix + p.name(), p.shape()});
+    else if (header.shape(*entry) != p.shape())
+      report.misshapen.push_back({prefix + p.name(), header.shape(*entry), p.shape()});
   }
   for (const TensorEntry& entry : header.tensors) {
-    if (params.find(header.name(entry)) == nullptr) {
-      report.add("unused", quoted(header.name(entry)) + " " + header.shape(entry).to_string());
-    }
+    const std::string_view name = header.name(entry);
+    if (name.starts_with(prefix) && params.find(name.substr(prefix.size())) == nullptr)
+      report.unused.push_back({std::string(name), header.shape(entry)});
   }
-  for (const Parameter<T>& p : params) {
-    const TensorEntry* const entry = header.find(p.name());
-    if (entry == nullptr || header.shape(*entry) == p.shape()) continue;
-    report.add("misshapen", fmt::format("{} is {} and must be {}", quoted(p.name()), header.shape(*entry).to_string(),
-                                        p.shape().to_string()));
-  }
-  if (!report.empty()) report.raise(path);
+  return report;
 }
 
-void check_dtypes(const SafetensorsHeader& header, const std::string& path) {
-  for (const TensorEntry& entry : header.tensors) {
-    if (is_convertible(entry.dtype)) continue;
-    throw Error(ErrorCode::unsupported, "load_safetensors",
-                fmt::format("parameters are loaded from F16, BF16, F32 and F64; {} is {}", quoted(header.name(entry)),
-                            dtype_name(entry.dtype)),
-                "in " + path);
-  }
+/// The tensor that a parameter is loaded from, null where none fits.
+template <RealScalar T>
+const TensorEntry* source_of(const Parameter<T>& p, const SafetensorsHeader& header, const std::string& prefix) {
+  const TensorEntry* const entry = header.find(prefix + p.name());
+  return entry != nullptr && header.shape(*entry) == p.shape() ? entry : nullptr;
+}
+
+void check_dtype(const SafetensorsHeader& header, const TensorEntry& entry, const std::string& path) {
+  if (is_convertible(entry.dtype)) return;
+  throw Error(ErrorCode::unsupported, "load_safetensors",
+              fmt::format("parameters are loaded from F16, BF16, F32 and F64; {} is {}", quoted(header.name(entry)),
+                          dtype_name(entry.dtype)),
+              "in " + path);
 }
 
 }  // namespace
 }  // namespace detail
+
+std::string LoadReport::to_string() const {
+  detail::ReportText text;
+  for (const Tensor& t : missing) text.add("missing", detail::quoted(t.name) + " " + t.shape.to_string());
+  for (const Tensor& t : unused) text.add("unused", detail::quoted(t.name) + " " + t.shape.to_string());
+  for (const Misshapen& t : misshapen)
+    text.add("misshapen", fmt::format("{} is {} and must be {}", detail::quoted(t.name), t.given.to_string(),
+                                      t.expected.to_string()));
+  return text.finish();
+}
 
 template <RealScalar T>
 void save_safetensors(const ParameterSet<T>& params, const std::string& path, const Metadata& metadata) {
@@ -86,22 +92,29 @@ void save_safetensors(const ParameterSet<T>& params, const std::string& path, co
 }
 
 template <RealScalar T>
-void load_safetensors(ParameterSet<T>& params, const std::string& path) {
+LoadReport load_safetensors(ParameterSet<T>& params, const std::string& path, const LoadOptions& options) try {
   detail::SafetensorsReader reader("load_safetensors", path);
-  detail::check_match(params, reader.header(), path);
-  detail::check_dtypes(reader.header(), path);
+  LoadReport report = detail::compare(params, reader.header(), options.prefix);
+  if (options.strict && !report.exact())
+    throw Error(ErrorCode::weight_mismatch, "load_safetensors",
+                "the file must have exactly the parameters' tensors; " + report.to_string(), "in " + path);
+  const auto source = [&](const Parameter<T>& p) { return detail::source_of(p, reader.header(), options.prefix); };
+  for (const Parameter<T>& p : params)
+    if (const detail::TensorEntry* const entry = source(p)) detail::check_dtype(reader.header(), *entry, path);
   const std::unique_ptr<std::byte[]> data = reader.read_data();
   // Nothing below fails: parameters change only once all there is to load has been read and checked.
-  for (Parameter<T>& p : params) {
-    const detail::TensorEntry& entry = *reader.header().find(p.name());
-    detail::convert(entry.dtype, {data.get() + entry.begin, static_cast<std::size_t>(entry.end - entry.begin)},
-                    p.mutable_values());
-  }
+  for (Parameter<T>& p : params)
+    if (const detail::TensorEntry* const entry = source(p))
+      detail::convert(entry->dtype, {data.get() + entry->begin, static_cast<std::size_t>(entry->end - entry->begin)},
+                      p.mutable_values());
+  return report;
+} catch (const std::bad_alloc&) {
+  detail::fail(ErrorCode::out_of_memory, "load_safetensors", "memory for {} and what it lacks could not be had", path);
 }
 
 template UNSPOOL_API void save_safetensors(const ParameterSet<float>&, const std::string&, const Metadata&);
 template UNSPOOL_API void save_safetensors(const ParameterSet<double>&, const std::string&, const Metadata&);
-template UNSPOOL_API void load_safetensors(ParameterSet<float>&, const std::string&);
-template UNSPOOL_API void load_safetensors(ParameterSet<double>&, const std::string&);
+template UNSPOOL_API LoadReport load_safetensors(ParameterSet<float>&, const std::string&, const LoadOptions&);
+template UNSPOOL_API LoadReport load_safetensors(ParameterSet<double>&, const std::string&, const LoadOptions&);
 
 }  // namespace unspool

@@ -1,4 +1,4 @@
-// Runs the cases that compare.py sends and answers with this library's numbers, all in double.
+// Runs the cases that compare.py and weights.py send and answers with this library's numbers, all in double.
 #include <cstring>
 #include <iostream>
 #include <memory>
@@ -9,6 +9,7 @@
 #include "unspool/layers.hpp"
 #include "unspool/ops.hpp"
 #include "unspool/optim.hpp"
+#include "unspool/safetensors.hpp"
 #include "unspool/schedule.hpp"
 
 namespace us = unspool;
@@ -250,6 +251,34 @@ void run_schedule(const Case& c) {
   write_tensor("rates", rates);
 }
 
+template <class Layer, class Options>
+void run_tagger(const Case& c, Options options) {
+  options.input = c.integer("width");
+  options.hidden = c.integer("hidden");
+  options.layers = static_cast<int>(c.integer("layers"));
+  options.bidirectional = c.flag("bidirectional");
+  us::ParameterSet<double> params(us::Seed{static_cast<std::uint64_t>(c.integer("seed"))});
+  const us::Embedding table(params, "table", {.count = c.integer("ids"), .width = options.input});
+  const Layer layer(params, "encoder", options);
+  const std::int64_t out = layer.cells()[0].output() * (options.bidirectional ? 2 : 1);
+  const us::Linear head(params, "head", {.input = out, .output = c.integer("classes")});
+  if (c.settings.contains("load")) load_safetensors(params, c.word("load"));
+  if (c.settings.contains("save")) save_safetensors(params, c.word("save"));
+  us::Tape<double> tape;
+  const auto ys = layer(table.sequence(tape, c.ids.at("ids"), c.ids.at("lengths"))).outputs;
+  write_tensor("y", head(ys).padded().values());
+}
+
+/// An embedding, a recurrent layer and a head, with weights from a file or for one.
+void run_weights(const Case& c) {
+  const std::string& cell = c.word("cell");
+  if (cell == "lstm") return run_tagger<us::LSTM<double>>(c, us::LSTMOptions{.projection = c.integer("projection")});
+  if (cell == "gru") return run_tagger<us::GRU<double>>(c, us::GRUOptions{});
+  us::RNNOptions options;
+  options.nonlinearity = cell == "relu" ? us::Nonlinearity::relu : us::Nonlinearity::tanh;
+  run_tagger<us::RNN<double>>(c, options);
+}
+
 void run(const Case& c) {
   if (c.kind == "recurrent") return run_recurrent(c);
   if (c.kind == "hessian") return run_hessian(c);
@@ -261,6 +290,7 @@ void run(const Case& c) {
   if (c.kind == "embedding") return run_embedding(c);
   if (c.kind == "optimizer") return run_optimizer(c);
   if (c.kind == "schedule") return run_schedule(c);
+  if (c.kind == "weights") return run_weights(c);
   throw std::runtime_error("unknown kind " + c.kind);
 }
 

@@ -147,6 +147,53 @@ TEST_CASE("every missing, unused and misshapen tensor is named in one error, and
   CHECK(values(loaded) == before);
 }
 
+TEST_CASE("not strict, what fits is loaded and the rest reported") {
+  const TemporaryFolder folder;
+  ParameterSet<float> saved = model<float>(1);
+  saved.add("head.old", {2}, ones());
+  saved.add("turned", {2, 3}, ones());
+  save_safetensors(saved, folder / "m");
+  ParameterSet<float> loaded = model<float>(2);
+  const std::size_t common = loaded.size();
+  loaded.add("turned", {3, 2}, constant(7));
+  loaded.add("head.bias", {2}, constant(8));
+  const LoadReport report = load_safetensors(loaded, folder / "m", {.strict = false});
+  for (std::size_t i = 0; i < common; ++i)
+    CHECK(std::ranges::equal(loaded.at(i).values(), saved[loaded.at(i).name()].values()));
+  CHECK(std::ranges::count(loaded["turned"].values(), 7) == 6);
+  CHECK(std::ranges::count(loaded["head.bias"].values(), 8) == 2);
+  CHECK(!report.exact());
+  REQUIRE(report.missing.size() == 1);
+  CHECK(report.missing[0].name == "head.bias");
+  CHECK(report.missing[0].shape == Shape{2});
+  REQUIRE(report.unused.size() == 1);
+  CHECK(report.unused[0].name == "head.old");
+  REQUIRE(report.misshapen.size() == 1);
+  CHECK(report.misshapen[0].given == Shape{2, 3});
+  CHECK(report.misshapen[0].expected == Shape{3, 2});
+  CHECK(report.to_string() ==
+        R"(missing "head.bias" [2]; unused "head.old" [2]; misshapen "turned" is [2,3] and must be [3,2])");
+  CHECK(load_safetensors(saved, folder / "m").exact());
+  CHECK(load_safetensors(saved, folder / "m").to_string() == "");
+}
+
+TEST_CASE("a prefix chooses one part of a file") {
+  const TemporaryFolder folder;
+  ParameterSet<float> saved(Seed{1});
+  saved.add("module.encoder.w", {2}, normal());
+  saved.add("module.encoder.b", {1}, normal());
+  saved.add("module.head.w", {3}, normal());
+  save_safetensors(saved, folder / "m");
+  ParameterSet<float> encoder;
+  encoder.add("w", {2}, zeros());
+  encoder.add("b", {1}, zeros());
+  CHECK(load_safetensors(encoder, folder / "m", {.prefix = "module.encoder."}).exact());
+  CHECK(std::ranges::equal(encoder["w"].values(), saved["module.encoder.w"].values()));
+  const auto error = error_of([&] { load_safetensors(encoder, folder / "m", {.prefix = "module."}); });
+  REQUIRE(error);
+  CHECK(contains(error->what(), R"(missing "module.w" [2], "module.b" [1]; unused "module.encoder.b" [1], )"));
+}
+
 TEST_CASE("a mismatch with thousands of names stays readable") {
   const TemporaryFolder folder;
   std::vector<std::string> names;
