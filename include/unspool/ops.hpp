@@ -54,6 +54,7 @@ UNSPOOL_API Handle embedding(const Handle& weight, Ids ids, const Shape& ids_sha
 UNSPOOL_API Handle exp(const Handle& x, Where where);
 UNSPOOL_API Handle expm1(const Handle& x, Where where);
 UNSPOOL_API Handle gather(const Handle& x, int axis, Ids index, const Shape& index_shape, Where where);
+UNSPOOL_API Handle gather_rows(std::span<const Handle> xs, Ids places, Where where);
 UNSPOOL_API Handle gelu(const Handle& x, Where where);
 UNSPOOL_API Handle gru_cell(const Handle& xg, const Handle& h, const Handle& w_hh, const Handle& b_hh, Where where);
 UNSPOOL_API Handle index_select(const Handle& x, int axis, Ids ids, Where where);
@@ -110,6 +111,7 @@ UNSPOOL_API Handle sub(const Handle& a, const Handle& b, Where where);
 UNSPOOL_API Handle sum(const Handle& x, const Axes& axes, bool keepdims, Where where);
 UNSPOOL_API Handle tanh(const Handle& x, Where where);
 UNSPOOL_API Handle transpose(const Handle& x, int axis0, int axis1, Where where);
+UNSPOOL_API Handle tree_lstm_cell(const Handle& xg, const Handle& children, const Handle& w_hh, const Handle& w_fh, int slots, Ids parents, Where where);
 UNSPOOL_API Handle var(const Handle& x, const Axes& axes, bool unbiased, bool keepdims, Where where);
 UNSPOOL_API Handle where(const Handle& condition, const Handle& a, const Handle& b, Where where);
 UNSPOOL_API Handle zoneout(const Handle& x, const Handle& previous, double p, Where where);
@@ -352,6 +354,22 @@ Var<T> expm1(const Operand<T>& x, Where where = Where::current()) {
 template <Scalar T>
 Var<T> gather(const Operand<T>& x, int axis, Ids index, const Shape& index_shape, Where where = Where::current()) {
   return Var<T>(detail::gather(x, axis, index, index_shape, where));
+}
+
+/// y_i = row places[2i+1] of xs[places[2i]], zeros where both are -1;  dx_k = each row's sum of the dy_i it became
+/// Shapes: xs agree on every axis but the first; places are pairs (number of an x, row of it), y has a row for each pair
+/// index_select over several tensors that were not put together first: what a tree does at each level.
+template <Scalar T>
+Var<T> gather_rows(std::span<const Var<T>> xs, Ids places, Where where = Where::current()) {
+  return Var<T>(detail::gather_rows(detail::handles(xs), places, where));
+}
+template <Scalar T>
+Var<T> gather_rows(const std::vector<Var<T>>& xs, Ids places, Where where = Where::current()) {
+  return Var<T>(detail::gather_rows(detail::handles(std::span<const Var<T>>(xs.begin(), xs.size())), places, where));
+}
+template <Scalar T>
+Var<T> gather_rows(std::initializer_list<Var<T>> xs, Ids places, Where where = Where::current()) {
+  return Var<T>(detail::gather_rows(detail::handles(std::span<const Var<T>>(xs.begin(), xs.size())), places, where));
 }
 
 /// y = x Phi(x), Phi the normal distribution;  dx = dy * (Phi(x) + x phi(x)), phi the normal density
@@ -789,6 +807,14 @@ Var<T> tanh(const Operand<T>& x, Where where = Where::current()) {
 template <Scalar T>
 Var<T> transpose(const Operand<T>& x, int axis0 = -2, int axis1 = -1, Where where = Where::current()) {
   return Var<T>(detail::transpose(x, axis0, axis1, where));
+}
+
+/// s = the sum of a node's children's h, N-ary: those side by side;  i, g, o = sigmoid, tanh, sigmoid of xg + s w_hh^T;  f_k = sigmoid(xg_f + h_k w_fh^T), N-ary: block k of xg_f + s w_fh^T;  c' = i g + sum_k f_k c_k, h' = o tanh(c')
+/// Shapes: xg [P,4H] (x W^T + b, blocks i, f, g, o) of P nodes; children [2E,H], the h and then the c of E children; y [2P,H], h' and then c'. Child sum (slots 0): parents [E], the node of each child; w_hh [3H,H], w_fh [H,H]. N-ary (slots N): E = P N, child k of node p in row p N + k, zeros where there is none, or E = 0; w_hh [3H,N H], w_fh [N H,N H]
+/// Tai, Socher and Manning, ACL 2015, eq. 2 to 8 and 9 to 14. One op serves a whole level of a forest.
+template <Scalar T>
+Var<T> tree_lstm_cell(const Operand<T>& xg, const Operand<T>& children, const Operand<T>& w_hh, const Operand<T>& w_fh, int slots, Ids parents, Where where = Where::current()) {
+  return Var<T>(detail::tree_lstm_cell(xg, children, w_hh, w_fh, slots, parents, where));
 }
 
 /// y = sum of (x - mean)^2 / d over the axes, d = n - 1, or n where not unbiased;  dx = dy * 2 (x - mean) / d

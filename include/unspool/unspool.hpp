@@ -33,6 +33,7 @@
 #include "unspool/tape.hpp"
 #include "unspool/tensor.hpp"
 #include "unspool/text.hpp"
+#include "unspool/tree.hpp"
 #include "unspool/unroll.hpp"
 #include "unspool/vocabulary.hpp"
 #include "unspool/windows.hpp"

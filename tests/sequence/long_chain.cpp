@@ -6,8 +6,10 @@
 #include <memory>
 #include <vector>
 
+#include "unspool/error.hpp"
 #include "unspool/ops.hpp"
 #include "unspool/parameter.hpp"
+#include "unspool/tree.hpp"
 
 namespace us = unspool;
 
@@ -52,6 +54,28 @@ void* run_views(void* out) {
   return nullptr;
 }
 
+// A tree that is one chain, a level a node; and then a cycle of as many.
+void* run_chain(void* out) {
+  std::vector<std::int64_t> parents(steps);
+  for (int i = 0; i < steps; ++i) parents[static_cast<std::size_t>(i)] = i - 1;
+  us::ParameterSet<float> params;
+  const us::TreeLSTM tree(params, "tree", {.input = 1, .hidden = 1});
+  us::Tape<float> tape;
+  const us::Forest forest(parents);
+  const auto [h, c] = tree(tape.ones({steps, 1}), forest);
+  tape.backward(index_select(h, 0, forest.roots()), std::vector<float>{1});
+  bool right = forest.levels() == steps && std::isfinite(h.values()[0]) && !params["tree.weight_fh"].grad_is_zero();
+  parents[0] = steps - 1;
+  try {
+    (void)us::Forest(parents);
+    right = false;
+  } catch (const us::Error& e) {
+    right = right && e.code() == us::ErrorCode::bad_argument;
+  }
+  *static_cast<bool*>(out) = right;
+  return nullptr;
+}
+
 void on_small_stack(void* (*body)(void*), void* argument) {
   pthread_attr_t attributes;
   REQUIRE(pthread_attr_init(&attributes) == 0);
@@ -90,5 +114,12 @@ TEST_CASE("a million steps are recorded, walked back and destroyed under a small
 TEST_CASE("a million views of views are walked in one pass") {
   bool right = false;
   on_small_stack(run_views, &right);
+  CHECK(right);
+}
+
+TEST_CASE(
+    "a tree of a million levels is folded and walked back under a small stack, and a cycle of a million is found") {
+  bool right = false;
+  on_small_stack(run_chain, &right);
   CHECK(right);
 }
