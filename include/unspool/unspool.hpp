@@ -12,6 +12,7 @@
 #include "unspool/ctc.hpp"
 #include "unspool/decoder.hpp"
 #include "unspool/error.hpp"
+#include "unspool/feedback.hpp"
 #include "unspool/generate.hpp"
 #include "unspool/graph.hpp"
 #include "unspool/layers.hpp"
