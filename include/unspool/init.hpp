@@ -19,11 +19,12 @@ struct Init {
     kaiming_uniform,
     kaiming_normal,
     orthogonal,
-    identity
+    identity,
+    spectral
   };
   Kind kind = Kind::constant;
   double a = 0;  ///< constant: value; uniform: low; normal: mean; kaiming: negative slope; the others: gain
-  double b = 0;  ///< uniform: high; normal: standard deviation
+  double b = 0;  ///< uniform: high; normal: standard deviation; spectral: density
 };
 
 constexpr Init zeros() { return {Init::Kind::constant, 0, 0}; }
@@ -44,5 +45,9 @@ constexpr Init kaiming_normal(double slope = 0) { return {Init::Kind::kaiming_no
 constexpr Init orthogonal(double gain = 1) { return {Init::Kind::orthogonal, gain, 0}; }
 /// gain times the identity (Le, Jaitly and Hinton, arXiv:1504.00941). Needs rank 2.
 constexpr Init identity(double gain = 1) { return {Init::Kind::identity, gain, 0}; }
+/// A reservoir: a square matrix of which a share of `density` is uniform in -1..1 and the rest 0, scaled so that its largest
+/// eigenvalue has the magnitude `radius` (Jaeger, GMD report 148, 2001, section 3). Throws bad_argument where all
+/// eigenvalues are 0, as in a matrix too sparse to have a cycle. Takes time as the cube of the extent.
+constexpr Init spectral(double radius, double density = 1) { return {Init::Kind::spectral, radius, density}; }
 
 }  // namespace unspool

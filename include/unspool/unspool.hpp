@@ -24,6 +24,7 @@
 #include "unspool/parallel.hpp"
 #include "unspool/parameter.hpp"
 #include "unspool/recurrent.hpp"
+#include "unspool/reservoir.hpp"
 #include "unspool/safetensors.hpp"
 #include "unspool/sampling.hpp"
 #include "unspool/schedule.hpp"

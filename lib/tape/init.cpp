@@ -8,6 +8,7 @@
 #include "base/with_scalar.hpp"
 #include "tape/parameter_core.hpp"
 #include "tensor/orthogonal.hpp"
+#include "tensor/spectral.hpp"
 
 namespace unspool::detail {
 namespace {
@@ -49,6 +50,23 @@ void fill_identity(const ParameterCore& p, std::vector<double>& values, double g
     values[static_cast<std::size_t>(i * p.shape[1] + i)] = gain;
 }
 
+void fill_spectral(const ParameterCore& p, std::vector<double>& values, Random& random, double radius, double density) {
+  require(p.shape.rank() == 2 && p.shape[0] == p.shape[1], ErrorCode::bad_argument, "spectral",
+          "{} must be square; shape is {}", p.name, p.shape.to_string());
+  require(radius >= 0 && std::isfinite(radius) && density > 0 && density <= 1, ErrorCode::bad_argument, "spectral",
+          "the radius must not be negative and the density must be above 0 and at most 1; given {} and {}", radius,
+          density);
+  for (double& v : values) {
+    const double value = random.uniform(-1, 1);
+    v = random.uniform() < density ? value : 0;
+  }
+  if (values.empty()) return;
+  const double found = kernels::spectral_radius(p.shape[0], values.data());
+  require(found > 0, ErrorCode::bad_argument, "spectral",
+          "a matrix must have an eigenvalue other than 0 to be scaled; {} of density {} has none", p.name, density);
+  for (double& v : values) v *= radius / found;
+}
+
 std::vector<double> draw(const ParameterCore& p, const Init& init, Random random) {
   std::vector<double> values(static_cast<std::size_t>(p.shape.size()), 0.0);
   const Fans fan = fans_of(p);
@@ -83,6 +101,9 @@ std::vector<double> draw(const ParameterCore& p, const Init& init, Random random
       break;
     case Init::Kind::identity:
       fill_identity(p, values, init.a);
+      break;
+    case Init::Kind::spectral:
+      fill_spectral(p, values, random, init.a, init.b);
       break;
   }
   return values;
