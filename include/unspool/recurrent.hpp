@@ -31,6 +31,8 @@ struct StackOptions {
 namespace detail {
 
 UNSPOOL_API void check_stack(const StackOptions& options, const char* op);
+/// Throws bad_argument where zoneout is asked of a cell whose state is a history: no part of it follows on itself.
+UNSPOOL_API void check_no_zoneout(const StackOptions& options, const char* op);
 /// Layer k, forward or reverse: "_l0", "_l0_reverse".
 UNSPOOL_API std::string layer_suffix(int layer, bool reverse);
 /// Throws stale_handle, shape_mismatch unless x is [T,B,input] or, packed, [N,input].
@@ -139,6 +141,7 @@ class Recurrent {
             const char* op = "Recurrent")
       : name_(std::move(name)), op_(op), input_(input), options_(options) {
     detail::check_stack(options, op);
+    if constexpr (requires { CellType::keeps_history; }) detail::check_no_zoneout(options, op);
     for (int k = 0; k < options.layers; ++k)
       for (int d = 0; d < directions(); ++d) {
         const std::string suffix = detail::layer_suffix(k, d == 1);

@@ -30,6 +30,7 @@
 #include "unspool/schedule.hpp"
 #include "unspool/sequence.hpp"
 #include "unspool/sequence_losses.hpp"
+#include "unspool/skip.hpp"
 #include "unspool/state.hpp"
 #include "unspool/stream.hpp"
 #include "unspool/tape.hpp"

@@ -5,6 +5,7 @@
 
 #include "base/check.hpp"
 #include "unspool/layers.hpp"
+#include "unspool/skip.hpp"
 
 namespace unspool {
 namespace {
@@ -47,6 +48,16 @@ void check_stack(const StackOptions& options, const char* op) {
   probability("recurrent_dropout", options.recurrent_dropout);
   probability("zoneout", options.zoneout);
   probability("zoneout_cell", options.zoneout_cell);
+}
+
+void check_skip(std::int64_t steps, std::int64_t least, const char* op) {
+  require(steps >= least, ErrorCode::bad_argument, op, "a skip must go back {} steps or more; given {}", least, steps);
+}
+
+void check_no_zoneout(const StackOptions& options, const char* op) {
+  require(options.zoneout == 0 && options.zoneout_cell == 0, ErrorCode::bad_argument, op,
+          "zoneout must be 0 for cells that keep a history of states; given {} and {}", options.zoneout,
+          options.zoneout_cell);
 }
 
 std::string layer_suffix(int layer, bool reverse) { return fmt::format("_l{}{}", layer, reverse ? "_reverse" : ""); }
