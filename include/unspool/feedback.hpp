@@ -169,7 +169,10 @@ struct UNSPOOL_API InverseSigmoidDecay {
 
 extern template class UNSPOOL_API JordanCell<float>;
 extern template class UNSPOOL_API JordanCell<double>;
+extern template class UNSPOOL_API JordanCell<Dual<double>>;
 extern template UNSPOOL_API Sequence<float> delayed(const Sequence<float>&, const Var<float>&, Where);
 extern template UNSPOOL_API Sequence<double> delayed(const Sequence<double>&, const Var<double>&, Where);
+extern template UNSPOOL_API Sequence<Dual<double>> delayed(const Sequence<Dual<double>>&, const Var<Dual<double>>&,
+                                                           Where);
 
 }  // namespace unspool

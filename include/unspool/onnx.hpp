@@ -17,17 +17,17 @@ namespace detail {
 struct OnnxExport;
 [[noreturn]] UNSPOOL_API void reject_onnx(const std::string& module, const char* what);
 
-template <Scalar T>
+template <RealScalar T>
 void add_onnx(OnnxExport& model, const Embedding<T>& module);
-template <Scalar T>
+template <RealScalar T>
 void add_onnx(OnnxExport& model, const Linear<T>& module);
-template <Scalar T>
+template <RealScalar T>
 void add_onnx(OnnxExport& model, const Recurrent<T, RNNCell<T>>& module);
-template <Scalar T>
+template <RealScalar T>
 void add_onnx(OnnxExport& model, const Recurrent<T, LSTMCell<T>>& module);
-template <Scalar T>
+template <RealScalar T>
 void add_onnx(OnnxExport& model, const Recurrent<T, GRUCell<T>>& module);
-template <Scalar T, class CellType>
+template <RealScalar T, class CellType>
 void add_onnx(OnnxExport&, const Recurrent<T, CellType>& module) {
   reject_onnx(module.name(), "has cells that are none of RNNCell, LSTMCell and GRUCell");
 }

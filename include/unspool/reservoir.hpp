@@ -38,12 +38,13 @@ class EchoState : public RNN<T> {
 /// eq. 9). Computed in double. Drop the first steps of a reservoir, which still tell of the initial state, beforehand.
 /// Throws shape_mismatch for spans that are not of such rows, bad_argument for a negative ridge, for no rows, and where
 /// the equations have no single solution (raise the ridge); nonfinite for values that are; out_of_memory.
-template <Scalar T>
+template <RealScalar T>
 void fit_readout(Linear<T>& readout, std::type_identity_t<std::span<const T>> x,
                  std::type_identity_t<std::span<const T>> y, double ridge = 1e-8);
 
 extern template class UNSPOOL_API EchoState<float>;
 extern template class UNSPOOL_API EchoState<double>;
+extern template class UNSPOOL_API EchoState<Dual<double>>;
 extern template UNSPOOL_API void fit_readout(Linear<float>&, std::span<const float>, std::span<const float>, double);
 extern template UNSPOOL_API void fit_readout(Linear<double>&, std::span<const double>, std::span<const double>, double);
 

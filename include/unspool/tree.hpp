@@ -95,5 +95,6 @@ class TreeLSTM {
 
 extern template class UNSPOOL_API TreeLSTM<float>;
 extern template class UNSPOOL_API TreeLSTM<double>;
+extern template class UNSPOOL_API TreeLSTM<Dual<double>>;
 
 }  // namespace unspool

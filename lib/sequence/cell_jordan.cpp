@@ -67,5 +67,6 @@ std::pair<Var<T>, Var<T>> JordanCell<T>::step(const Var<T>& projected, const Sta
 
 template class JordanCell<float>;
 template class JordanCell<double>;
+template class JordanCell<Dual<double>>;
 
 }  // namespace unspool

@@ -87,5 +87,6 @@ double InverseSigmoidDecay::operator()(std::int64_t step) const {
 
 template UNSPOOL_API Sequence<float> delayed(const Sequence<float>&, const Var<float>&, Where);
 template UNSPOOL_API Sequence<double> delayed(const Sequence<double>&, const Var<double>&, Where);
+template UNSPOOL_API Sequence<Dual<double>> delayed(const Sequence<Dual<double>>&, const Var<Dual<double>>&, Where);
 
 }  // namespace unspool

@@ -37,7 +37,7 @@ struct GateOrder {
 constexpr std::int64_t rnn_blocks[] = {0}, lstm_blocks[] = {0, 3, 1, 2}, gru_blocks[] = {1, 0, 2};
 
 /// Takes the chain on: the module reads `input` numbers a step.
-template <Scalar T>
+template <RealScalar T>
 void enter(OnnxExport& model, const std::string& name, std::int64_t input) {
   require(!model.begun || model.scalar == scalar_type<T>, ErrorCode::bad_argument, "save_onnx",
           "modules must have one scalar type; \"{}\" has another than those before it", name);
@@ -55,7 +55,7 @@ void enter(OnnxExport& model, const std::string& name, std::int64_t input) {
 
 std::string prefixed(const std::string& name, const char* what) { return name.empty() ? what : name + "." + what; }
 
-template <Scalar T>
+template <RealScalar T>
 std::string weight(OnnxExport& model, const std::string& name, std::initializer_list<std::int64_t> extents,
                    const std::vector<T>& values) {
   const std::string unique = model.graph.unique(name);
@@ -64,7 +64,7 @@ std::string weight(OnnxExport& model, const std::string& name, std::initializer_
 }
 
 /// Appends a parameter's row blocks, each of `rows` rows, in the given order.
-template <Scalar T>
+template <RealScalar T>
 void append_blocks(std::vector<T>& to, const Parameter<T>& p, std::span<const std::int64_t> order) {
   const std::span<const T> values = p.values();
   const std::size_t size = values.size() / order.size();
@@ -75,12 +75,12 @@ void append_blocks(std::vector<T>& to, const Parameter<T>& p, std::span<const st
 }
 
 /// The weights of one layer, all directions.
-template <Scalar T>
+template <RealScalar T>
 struct PackedWeights {
   std::vector<T> W, R, B, P;
 };
 
-template <Scalar T, class CellType>
+template <RealScalar T, class CellType>
 PackedWeights<T> pack(std::span<const CellType> directions, const GateOrder& gates) {
   PackedWeights<T> packed;
   for (const CellType& cell : directions) {
@@ -96,30 +96,30 @@ PackedWeights<T> pack(std::span<const CellType> directions, const GateOrder& gat
 
 // What is peculiar to one kind of cell: what cannot be written, the order of its gates, its attributes.
 
-template <Scalar T>
+template <RealScalar T>
 GateOrder gates_of(const std::string& name, const RNNCell<T>& cell) {
   if (cell.leaks()) reject_onnx(name, "has leaky units");
   return {"RNN", rnn_blocks};
 }
-template <Scalar T>
+template <RealScalar T>
 void set_attributes(OnnxNode& node, const RNNCell<T>& cell, std::int64_t directions) {
   node.set("activations", cell.nonlinearity() == Nonlinearity::relu ? "Relu" : "Tanh", directions);
 }
 
-template <Scalar T>
+template <RealScalar T>
 GateOrder gates_of(const std::string& name, const LSTMCell<T>& cell) {
   if (cell.weight_hr() != nullptr) reject_onnx(name, "has a projection");
   if (cell.normalizes()) reject_onnx(name, "has layer normalisation");
   return {"LSTM", lstm_blocks};
 }
-template <Scalar T>
+template <RealScalar T>
 void set_attributes(OnnxNode&, const LSTMCell<T>&, std::int64_t) {}
 
-template <Scalar T>
+template <RealScalar T>
 GateOrder gates_of(const std::string&, const GRUCell<T>&) {
   return {"GRU", gru_blocks};
 }
-template <Scalar T>
+template <RealScalar T>
 void set_attributes(OnnxNode& node, const GRUCell<T>& cell, std::int64_t) {
   node.set("linear_before_reset", std::int64_t{cell.reset() == Reset::after});
 }
@@ -162,7 +162,7 @@ class StatePart {
 };
 
 /// One layer: its node, and from ONNX's [T,D,B,H] to [T,B,D*H].
-template <Scalar T, class CellType>
+template <RealScalar T, class CellType>
 void add_layer(OnnxExport& model, const std::string& module, std::size_t layer, std::span<const CellType> cells,
                std::span<StatePart> state, bool residual) {
   const CellType& cell = cells.front();
@@ -216,7 +216,7 @@ void add_lengths(OnnxExport& model) {
   graph.add(OnnxNode("Unsqueeze", {flags, axis_name}, {model.empty_rows}));
 }
 
-template <Scalar T, class CellType>
+template <RealScalar T, class CellType>
 void add_recurrent(OnnxExport& model, const Recurrent<T, CellType>& module) {
   const StackOptions& options = module.options();
   if (options.zoneout > 0 || options.zoneout_cell > 0) reject_onnx(module.name(), "has zoneout, which takes its mean");
@@ -242,7 +242,7 @@ void add_recurrent(OnnxExport& model, const Recurrent<T, CellType>& module) {
 
 }  // namespace
 
-template <Scalar T>
+template <RealScalar T>
 void add_onnx(OnnxExport& model, const Embedding<T>& module) {
   if (model.begun) reject_onnx(module.name(), "is an embedding that is not the first module");
   model.scalar = scalar_type<T>;
@@ -258,7 +258,7 @@ void add_onnx(OnnxExport& model, const Embedding<T>& module) {
   model.width = table.shape()[1];
 }
 
-template <Scalar T>
+template <RealScalar T>
 void add_onnx(OnnxExport& model, const Linear<T>& module) {
   const std::int64_t out = module.weight().shape()[0], in = module.weight().shape()[1];
   enter<T>(model, module.name(), in);
@@ -280,15 +280,15 @@ void add_onnx(OnnxExport& model, const Linear<T>& module) {
   model.width = out;
 }
 
-template <Scalar T>
+template <RealScalar T>
 void add_onnx(OnnxExport& model, const Recurrent<T, RNNCell<T>>& module) {
   add_recurrent(model, module);
 }
-template <Scalar T>
+template <RealScalar T>
 void add_onnx(OnnxExport& model, const Recurrent<T, LSTMCell<T>>& module) {
   add_recurrent(model, module);
 }
-template <Scalar T>
+template <RealScalar T>
 void add_onnx(OnnxExport& model, const Recurrent<T, GRUCell<T>>& module) {
   add_recurrent(model, module);
 }

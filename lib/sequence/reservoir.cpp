@@ -39,7 +39,7 @@ EchoState<T>::EchoState(ParameterSet<T>& params, std::string name, const EchoSta
 namespace {
 
 /// Rows [N,width] in double with a column of ones behind them.
-template <Scalar T>
+template <RealScalar T>
 std::vector<double> with_ones(std::span<const T> x, std::int64_t rows, std::int64_t width) {
   std::vector<double> out;
   out.reserve(static_cast<std::size_t>(rows * (width + 1)));
@@ -51,7 +51,7 @@ std::vector<double> with_ones(std::span<const T> x, std::int64_t rows, std::int6
   return out;
 }
 
-template <Scalar T>
+template <RealScalar T>
 std::int64_t checked_rows(const Linear<T>& readout, std::span<const T> x, std::span<const T> y, double ridge) {
   const Shape shape = readout.weight().shape();
   const std::int64_t rows = static_cast<std::int64_t>(x.size()) / shape[1];
@@ -70,7 +70,7 @@ std::int64_t checked_rows(const Linear<T>& readout, std::span<const T> x, std::s
 
 }  // namespace
 
-template <Scalar T>
+template <RealScalar T>
 void fit_readout(Linear<T>& readout, std::type_identity_t<std::span<const T>> x,
                  std::type_identity_t<std::span<const T>> y, double ridge) try {
   const std::int64_t rows = checked_rows(readout, x, y, ridge);
@@ -102,6 +102,7 @@ void fit_readout(Linear<T>& readout, std::type_identity_t<std::span<const T>> x,
 
 template class EchoState<float>;
 template class EchoState<double>;
+template class EchoState<Dual<double>>;
 template UNSPOOL_API void fit_readout(Linear<float>&, std::span<const float>, std::span<const float>, double);
 template UNSPOOL_API void fit_readout(Linear<double>&, std::span<const double>, std::span<const double>, double);
 

@@ -147,5 +147,6 @@ LSTMState<T> TreeLSTM<T>::operator()(const Var<T>& x, const Forest& forest, Wher
 
 template class TreeLSTM<float>;
 template class TreeLSTM<double>;
+template class TreeLSTM<Dual<double>>;
 
 }  // namespace unspool
