@@ -19,6 +19,8 @@ namespace detail {
 
 /// Throws bad_argument unless a skip is `least` or more.
 UNSPOOL_API void check_skip(std::int64_t steps, std::int64_t least, const char* op);
+/// Throws shape_mismatch unless a history is as long as the skip wants it.
+UNSPOOL_API void check_history(std::size_t given, std::int64_t wanted, const char* op);
 
 template <Scalar T, class CellType>
 using StateOf = decltype(std::declval<const CellType&>().zero_state(std::declval<const Var<T>&>(), std::int64_t{}));
@@ -46,6 +48,7 @@ class DilatedCell {
     return detail::cell_input<Inner>(cell_, x, where);
   }
   std::pair<Var<T>, State> step(const Var<T>& x, const State& past, Where where = Where::current()) const {
+    detail::check_history(past.size(), d_, "DilatedCell");
     Inner next = past.front();
     const Var<T> output = detail::accept<const CellType, T>(detail::cell_step(cell_, x, past.front(), where), next);
     State all(past.begin() + 1, past.end());
@@ -99,6 +102,7 @@ class SkipCell {
   }
   Var<T> project(const Var<T>& x, Where where = Where::current()) const { return cell_.project(x, where); }
   State step(const Var<T>& projected, const State& s, Where where = Where::current()) const {
+    detail::check_history(s.past.size(), d_ - 1, "SkipCell");
     const Var<T> skipped = linear(s.past.front(), *weight_, where);
     State next{cell_.step(add(projected, skipped, where), s.inner, where), {}};
     next.past.reserve(s.past.size());

@@ -33,21 +33,23 @@ class UNSPOOL_API Forest {
   /// The nodes above which there is none, by number.
   std::span<const std::int64_t> roots() const noexcept { return roots_; }
 
-  std::int64_t level_of(std::int64_t node) const { return level_[static_cast<std::size_t>(node)]; }
+  /// These throw index_out_of_range for what is no node.
+  std::int64_t level_of(std::int64_t node) const { return level_[checked(node)]; }
   /// The node's number within its level.
-  std::int64_t row_of(std::int64_t node) const { return row_[static_cast<std::size_t>(node)]; }
+  std::int64_t row_of(std::int64_t node) const { return row_[checked(node)]; }
   /// Its children, by place.
   std::span<const std::int64_t> children(std::int64_t node) const {
-    const auto at = static_cast<std::size_t>(node);
+    const std::size_t at = checked(node);
     return std::span(children_).subspan(static_cast<std::size_t>(child_begin_[at]),
                                         static_cast<std::size_t>(child_begin_[at + 1] - child_begin_[at]));
   }
   /// The place of a node among its siblings.
-  std::int64_t slot_of(std::int64_t node) const { return slot_[static_cast<std::size_t>(node)]; }
+  std::int64_t slot_of(std::int64_t node) const { return slot_[checked(node)]; }
 
  private:
   using List = std::vector<std::int64_t>;
 
+  std::size_t checked(std::int64_t node) const;
   void collect_children(const Ids& parents, const Ids& slots);
   void find_levels(const Ids& parents);
 

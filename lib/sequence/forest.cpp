@@ -95,6 +95,12 @@ void Forest::find_levels(const Ids& parents) {
   }
 }
 
+std::size_t Forest::checked(std::int64_t node) const {
+  detail::require(node >= 0 && node < size(), ErrorCode::index_out_of_range, name, "node must be below {}; given {}",
+                  size(), node);
+  return at(node);
+}
+
 std::span<const std::int64_t> Forest::level(std::int64_t k) const {
   detail::require(k >= 0 && k < levels(), ErrorCode::index_out_of_range, name, "level must be below {}; given {}",
                   levels(), k);

@@ -54,6 +54,11 @@ void check_skip(std::int64_t steps, std::int64_t least, const char* op) {
   require(steps >= least, ErrorCode::bad_argument, op, "a skip must go back {} steps or more; given {}", least, steps);
 }
 
+void check_history(std::size_t given, std::int64_t wanted, const char* op) {
+  require(static_cast<std::int64_t>(given) == wanted, ErrorCode::shape_mismatch, op,
+          "the state must keep {} earlier states; given {}", wanted, given);
+}
+
 void check_no_zoneout(const StackOptions& options, const char* op) {
   require(options.zoneout == 0 && options.zoneout_cell == 0, ErrorCode::bad_argument, op,
           "zoneout must be 0 for cells that keep a history of states; given {} and {}", options.zoneout,

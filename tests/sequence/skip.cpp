@@ -157,6 +157,14 @@ TEST_CASE("skips out of range, and zoneout of a history, are rejected") {
   UNSPOOL_CHECK_ERROR(DilatedLSTM(cell, 0), bad_argument, "DilatedCell: a skip must go back 1 steps or more; given 0");
   UNSPOOL_CHECK_ERROR((us::SkipCell<double, us::LSTMCell<double>>(params, cell, 1)), bad_argument,
                       "SkipCell: a skip must go back 2 steps or more; given 1");
+  us::Tape<double> tape;
+  const Var x = tape.ones({T, B, I}), h = tape.zeros({B, H});
+  UNSPOOL_CHECK_ERROR(us::unroll(DilatedLSTM(cell, 2), x, DilatedLSTM::State{}), shape_mismatch,
+                      "DilatedCell: the state must keep 2 earlier states; given 0");
+  us::ParameterSet<double> more;
+  const SkipGRU skip(more, gru(more), 3);
+  UNSPOOL_CHECK_ERROR(us::unroll(skip, x, SkipGRU::State{h, {h}}), shape_mismatch,
+                      "SkipCell: the state must keep 2 earlier states; given 1");
   UNSPOOL_CHECK_ERROR(
       (us::Recurrent<double, DilatedLSTM>("rnn", {.zoneout = 0.1}, I,
                                           [&](std::int64_t, const std::string&) { return DilatedLSTM(cell, 2); })),

@@ -114,6 +114,8 @@ TEST_CASE("levels of a forest: leaves first, every node above its children") {
   CHECK(std::ranges::equal(placed.children(2), Numbers{1, 0}));
   CHECK(us::Forest(Numbers{}).levels() == 0);
   UNSPOOL_CHECK_ERROR(us::Forest(Numbers{}).level(0), index_out_of_range, "level must be below 0");
+  UNSPOOL_CHECK_ERROR(forest.children(8), index_out_of_range, "node must be below 8; given 8");
+  UNSPOOL_CHECK_ERROR(forest.row_of(-1), index_out_of_range, "given -1");
 }
 
 TEST_CASE("a tree LSTM over random forests computes Tai's equations, sums and places alike") {
