@@ -36,6 +36,7 @@ class Shares {
     for (const StepLedger::Direct& d : tape.ledger().direct())
       if (d.target == leaf) direct_.push_back(&d);
     std::ranges::stable_sort(queued_, {}, &StepLedger::Queued::step);
+    std::ranges::stable_sort(direct_, {}, &StepLedger::Direct::step);
     for (const auto& q : queued_) steps_.push_back(q.step);
     for (const auto* d : direct_) steps_.push_back(d->step);
     std::ranges::sort(steps_);
@@ -48,8 +49,8 @@ class Shares {
     std::fill_n(out, size_, T{0});
     for (const StepLedger::Queued& q : std::ranges::equal_range(queued_, step, {}, &StepLedger::Queued::step))
       add(q, out);
-    for (const StepLedger::Direct* d : direct_)
-      if (d->step == step) kernels::kernel_table<T>().copy_grad(size_, static_cast<const T*>(d->sum), out, true);
+    for (const StepLedger::Direct* d : std::ranges::equal_range(direct_, step, {}, &StepLedger::Direct::step))
+      kernels::kernel_table<T>().copy_grad(size_, static_cast<const T*>(d->sum), out, true);
   }
 
   std::vector<StepShare> run() {
@@ -107,8 +108,8 @@ class Shares {
   }
 
   std::int64_t size_;
-  std::vector<StepLedger::Queued> queued_;  // ordered by step
-  std::vector<const StepLedger::Direct*> direct_;
+  std::vector<StepLedger::Queued> queued_;         // ordered by step
+  std::vector<const StepLedger::Direct*> direct_;  // ordered by step
   std::vector<std::int64_t> steps_;
   kernels::Workspace workspace_;
 };
