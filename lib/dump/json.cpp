@@ -17,11 +17,15 @@ namespace {
 using namespace detail;
 
 constexpr std::size_t exact_numbers = 65'536;  // columns of more are rounded, and few
+constexpr std::size_t exact_shares = 32'768;   // entries of all series together; more are rounded ...
+constexpr std::size_t most_shares = 131'072;   // ... and so many are written
 
 class JsonWriter {
  public:
   JsonWriter(const FoldedGraph& folded, const GraphStyle& style)
-      : folded_(folded), graph_(folded.tables), style_(style) {}
+      : folded_(folded), graph_(folded.tables), style_(style) {
+    for (const GraphParameter& p : graph_.parameters) shares_ += p.series.steps.size();
+  }
 
   std::string run() {
     put("{{\n\"format\": \"unspool-graph\",\n\"version\": 2,\n\"scalar\": \"{}\",\n\"nodes\": {},\n\"loss\": {},\n",
@@ -75,19 +79,29 @@ class JsonWriter {
   void parameter(const GraphParameter& p) {
     put("{{\"node\":{},\"name\":{},\"trainable\":{},\"gradient_norm\":{}", p.node, quoted(p.name), p.trainable,
         norm(p.gradient_norm));
-    if (!p.series.steps.empty()) {
-      put(",\"series\":{{\"steps\":[");
-      step_pieces(p.series.steps);
-      const bool exact = p.series.steps.size() <= exact_numbers;
-      put("],\"norm\":");
-      column(p.series.norm, exact ? ColumnCode::f64 : ColumnCode::log16);
-      put(",\"dot\":");
-      column(p.series.dot, exact ? ColumnCode::f64 : ColumnCode::f32);
-      put(",\"running_norm\":");
-      column(p.series.running_norm, exact ? ColumnCode::f64 : ColumnCode::log16);
-      put("}}");
-    }
+    if (!p.series.steps.empty()) series(p.series);
     put("}}");
+  }
+
+  void series(const GraphSeries& s) {
+    const std::size_t every = (shares_ + most_shares - 1) / most_shares;
+    const bool exact = shares_ <= exact_shares;
+    put(",\"series\":{{\"steps\":[");
+    step_pieces(sampled(s.steps, every));
+    put("],\"norm\":");
+    column(sampled(s.norm, every), exact ? ColumnCode::f64 : ColumnCode::log16);
+    put(",\"dot\":");
+    column(sampled(s.dot, every), exact ? ColumnCode::f64 : ColumnCode::f32);
+    put(",\"running_norm\":");
+    column(sampled(s.running_norm, every), exact ? ColumnCode::f64 : ColumnCode::log16);
+    put("}}");
+  }
+  template <class T>
+  static std::vector<T> sampled(const std::vector<T>& all, std::size_t every) {
+    if (every == 1) return all;
+    std::vector<T> some;
+    for (std::size_t i = 0; i < all.size(); i += every) some.push_back(all[i]);
+    return some;
   }
 
   void step_pieces(const std::vector<std::int64_t>& steps) {
@@ -191,6 +205,7 @@ class JsonWriter {
   const FoldedGraph& folded_;
   const Graph& graph_;
   const GraphStyle& style_;
+  std::size_t shares_ = 0;
   fmt::memory_buffer out_;
 };
 

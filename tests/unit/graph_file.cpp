@@ -122,3 +122,31 @@ TEST_CASE("a million nodes with a norm each are a few megabytes") {
   CHECK(read.inputs == graph.inputs);
   CHECK(read.memory == graph.memory);
 }
+
+TEST_CASE("a page of a million nodes with the shares of every step stays below five megabytes") {
+  us::ParameterSet<double> params(us::Seed{3});
+  us::Parameter<double>& W = params.add("W", {1, 1}, us::ones());
+  us::Parameter<double>& b = params.add("b", {1}, us::zeros());
+  us::Tape<double> tape({.keep_gradient_norms = true, .step_ledger = true});
+  us::Var<double> h = tape.variable({1, 1}, std::vector<double>{0.5});
+  for (int t = 0; t < 333'334; ++t) {
+    const auto step = tape.step(t);
+    h = tanh(matmul(h, W) + b);
+  }
+  tape.backward(sum(h));
+  const us::Graph graph = us::capture(tape);
+  REQUIRE(graph.nodes.size() > 1'000'000);
+  REQUIRE(graph.parameters[0].series.steps.size() == 333'334);
+  CHECK(us::graph_html(graph, {.view = us::GraphView::folded}).size() < 5'000'000);
+  const us::Graph read = us::parse_graph(us::graph_json(graph));
+  for (int k = 0; k < 2; ++k) {
+    const us::GraphSeries &all = graph.parameters[k].series, &some = read.parameters[k].series;
+    CHECK(some.steps.size() <= 131'072);
+    CHECK(some.steps.size() > 50'000);
+    const std::size_t every = static_cast<std::size_t>(some.steps[1] - some.steps[0]);
+    for (std::size_t i = 0; i < some.steps.size(); i += 997) {
+      CHECK(some.steps[i] == all.steps[i * every]);
+      CHECK(some.norm[i] == doctest::Approx(all.norm[i * every]).epsilon(0.02));
+    }
+  }
+}
