@@ -1,13 +1,13 @@
 #include "dump/placement.hpp"
 
 #include <algorithm>
-#include <unordered_map>
+
+#include "dump/passes.hpp"
 
 namespace unspool::detail {
 namespace {
 
 constexpr std::uint32_t nowhere = Placement::nowhere;
-constexpr std::uint32_t most_blocks = 8;
 
 // The least and the greatest cell of a set: all that is asked of it is whether it has none, one or several.
 struct Range {
@@ -32,8 +32,7 @@ class Placer {
   }
 
   Placement run() {
-    find_passes();
-    find_blocks();
+    passes_ = find_passes(graph_, out_.drawn_as);
     make_columns();
     step_nodes_ = group(out_.cell, cell_count());
     place_dependents();
@@ -62,72 +61,17 @@ class Placer {
     }
   }
 
-  // A pass ends where time turns round. Its direction is that of its first two steps, or that in which it was entered.
-  void find_passes() {
-    pass_.assign(count_, nowhere);
-    std::int64_t current = -1;
-    bool settled = false;
-    for (std::uint32_t i = 0; i < count_; ++i) {
-      if (!drawn(i) || !of_step(i)) continue;
-      if (const std::int64_t step = graph_.nodes[i].step; step != current) {
-        const int direction = step > current ? 1 : -1;
-        if (directions_.empty() || (settled && direction != directions_.back())) {
-          directions_.push_back(direction);
-          settled = false;
-        } else {
-          directions_.back() = direction;
-          settled = true;
-        }
-        current = step;
-      }
-      pass_[i] = static_cast<std::uint32_t>(directions_.size() - 1);
-    }
-  }
-
-  // A pass continues an earlier one, and stands to its right, where it reads more steps of it that lie ahead in its own
-  // direction (a decoder's first step reads the encoder's last) than it reads the same steps (a further layer). What
-  // one step alone leads to (a context computed from the last state) counts as that step.
-  void find_blocks() {
-    std::vector<std::int64_t> ahead(directions_.size(), 0);
-    std::vector<std::uint32_t> origin(count_, nowhere);  // a node of the one step that leads here
-    constexpr std::uint32_t several = nowhere - 1;
-    for (std::uint32_t i = 0; i < count_; ++i) {
-      if (!drawn(i)) continue;
-      if (of_step(i)) origin[i] = i;
-      for (const std::uint32_t input : graph_.inputs_of(graph_.nodes[i])) {
-        const std::uint32_t from = origin[source(input)];
-        if (from == nowhere) continue;
-        if (!of_step(i))
-          origin[i] = origin[i] == nowhere || same_column(origin[i], from) ? from : several;
-        else if (from != several && pass_[from] != pass_[i])
-          ahead[pass_[i]] += lead(from, i);
-      }
-    }
-    block_of_pass_.assign(directions_.size(), 0);
-    for (std::size_t p = 1; p < directions_.size(); ++p)
-      block_of_pass_[p] = block_of_pass_[p - 1] + (ahead[p] > 0 ? 1 : 0);
-    // Interleaved passes turn round at every step; they share their columns.
-    if (!block_of_pass_.empty() && block_of_pass_.back() >= most_blocks) block_of_pass_.assign(directions_.size(), 0);
-  }
-  int lead(std::uint32_t from, std::uint32_t to) const {
-    const std::int64_t distance = graph_.nodes[from].step - graph_.nodes[to].step;
-    return distance == 0 ? -1 : (distance > 0) == (directions_[pass_[to]] > 0) ? 1 : 0;
-  }
-  bool same_column(std::uint32_t a, std::uint32_t b) const {
-    return a < nowhere - 1 && b < nowhere - 1 && pass_[a] == pass_[b] && graph_.nodes[a].step == graph_.nodes[b].step;
-  }
-
   void make_columns() {
     using Key = std::pair<std::uint32_t, std::int64_t>;  // block, step
-    const auto key = [&](std::uint32_t i) { return Key(block_of_pass_[pass_[i]], graph_.nodes[i].step); };
+    const auto key = [&](std::uint32_t i) { return Key(passes_.block[passes_.of_node[i]], graph_.nodes[i].step); };
     std::vector<Key> columns;
     for (std::uint32_t i = 0; i < count_; ++i)
-      if (pass_[i] != nowhere && (columns.empty() || columns.back() != key(i))) columns.push_back(key(i));
+      if (passes_.of_node[i] != nowhere && (columns.empty() || columns.back() != key(i))) columns.push_back(key(i));
     std::sort(columns.begin(), columns.end());
     columns.erase(std::unique(columns.begin(), columns.end()), columns.end());
 
     std::vector<std::uint32_t> cell_of_column;
-    const std::uint32_t blocks = directions_.empty() ? 0 : block_of_pass_.back() + 1;
+    const std::uint32_t blocks = passes_.block.empty() ? 0 : passes_.block.back() + 1;
     for (std::uint32_t b = 0; b <= blocks; ++b) {
       lanes_.push_back(cell_count());
       out_.cells.push_back({Placement::lane, b});
@@ -138,7 +82,7 @@ class Placer {
     }
     std::uint32_t at = 0;  // neighbours in time are mostly neighbours in the recording
     for (std::uint32_t i = 0; i < count_; ++i) {
-      if (pass_[i] == nowhere) continue;
+      if (passes_.of_node[i] == nowhere) continue;
       if (columns[at] != key(i))
         at = static_cast<std::uint32_t>(std::lower_bound(columns.begin(), columns.end(), key(i)) - columns.begin());
       out_.cell[i] = cell_of_column[at];
@@ -314,9 +258,7 @@ class Placer {
   const Graph& graph_;
   std::uint32_t count_;
   Placement out_;
-  std::vector<std::uint32_t> pass_;  // of nodes of a step
-  std::vector<int> directions_;      // of each pass: 1 or -1
-  std::vector<std::uint32_t> block_of_pass_;
+  Passes passes_;
   std::vector<std::uint32_t> lanes_;  // cell of the lane before each block; one more after the last
   std::vector<std::uint8_t> depends_;
   Groups step_nodes_;

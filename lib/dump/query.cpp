@@ -4,12 +4,10 @@
 #include <charconv>
 #include <cmath>
 #include <functional>
-#include <limits>
 #include <memory>
 
-#include "base/text.hpp"
 #include "dump/pattern.hpp"
-#include "dump/roles.hpp"
+#include "dump/query_facts.hpp"
 #include "unspool/graph_analysis.hpp"
 
 namespace unspool {
@@ -20,69 +18,9 @@ using Test = std::function<bool(std::uint32_t)>;
 
 constexpr int deepest = 100;  // brackets in brackets
 
-struct Facts {
-  explicit Facts(const Graph& g) : graph(g), placement(place(as_drawn(g, false))), roles(find_roles(g, placement)) {}
-  const Graph& graph;
-  Placement placement;
-  std::vector<Role> roles;
-
-  std::vector<std::string> parameters(std::uint32_t i) const {
-    std::vector<std::string> names;
-    if (graph.nodes[i].parameter_index >= 0) names.push_back(graph.parameters[graph.nodes[i].parameter_index].name);
-    for (const std::uint32_t k : parameters_of(graph, placement, i)) names.push_back(graph.parameters[k].name);
-    return names;
-  }
-  std::string shape(std::uint32_t i) const {
-    std::string text = join(graph.extents_of(graph.nodes[i]));
-    std::replace(text.begin(), text.end(), ',', 'x');
-    return text;
-  }
-};
-
-// Texts that a key gives of a node: any of them may match.
-std::vector<std::string> texts_of(const Facts& f, std::string_view key, std::uint32_t i) {
-  static constexpr const char* roles[] = {"op", "input", "constant", "state", "loss"};
-  const GraphNode& n = f.graph.nodes[i];
-  if (key == "op") return {f.graph.op_name(n)};
-  if (key == "scope") return {f.graph.scope_of(n)};
-  if (key == "file") return {f.graph.file_of(n)};
-  if (key == "shape") return {f.shape(i)};
-  if (key == "role") return {roles[static_cast<int>(f.roles[i])]};
-  return f.parameters(i);
-}
-bool is_text_key(std::string_view key) {
-  for (const char* known : {"op", "scope", "file", "shape", "role", "param", "parameter"})
-    if (key == known) return true;
-  return false;
-}
-
-// NaN where the node has no such number, so that no comparison holds.
-double number_of(const Facts& f, std::string_view key, std::uint32_t i, bool& known) {
-  const GraphNode& n = f.graph.nodes[i];
-  known = true;
-  if (key == "t" || key == "step") return static_cast<double>(n.step);
-  if (key == "id") return i;
-  if (key == "line") return n.line;
-  if (key == "bytes") return static_cast<double>(n.value_bytes);
-  if (key == "saved") return static_cast<double>(n.saved_bytes);
-  if (key == "flops") return static_cast<double>(n.flops);
-  if (key == "nonfinite") {
-    known = !f.graph.values.empty();
-    return known ? static_cast<double>(f.graph.values[i].nonfinite) : 0;
-  }
-  known = !(n.gradient_norm < 0);
-  return n.gradient_norm;
-}
-bool is_number_key(std::string_view key) {
-  for (const char* known :
-       {"t", "step", "id", "line", "bytes", "saved", "flops", "nonfinite", "grad", "norm", "gradnorm"})
-    if (key == known) return true;
-  return false;
-}
-
 class QueryParser {
  public:
-  QueryParser(const Facts& facts, std::string_view text) : facts_(facts), text_(text) {}
+  QueryParser(const NodeFacts& facts, std::string_view text) : facts_(facts), text_(text) {}
 
   Test run() {
     Test test = either(0);
@@ -162,7 +100,7 @@ class QueryParser {
     const auto pattern = std::make_shared<Pattern>(take_quoted('/'), "query_graph", true);
     return [this_facts = &facts_, pattern](std::uint32_t i) {
       for (const char* key : {"op", "scope", "param"})
-        for (const std::string& text : texts_of(*this_facts, key, i))
+        for (const std::string& text : this_facts->texts(key, i))
           if (pattern->found_in(text)) return true;
       return false;
     };
@@ -185,7 +123,7 @@ class QueryParser {
     if (value.empty()) reject("a value must stand here");
     const bool negated = op == "!=" || op == "!~";
     if (negated) op.erase(0, 1);
-    Test test = is_text_key(key) ? text_term(key, op, value) : number_term(key, op, value);
+    Test test = NodeFacts::is_text(key) ? text_term(key, op, value) : number_term(key, op, value);
     if (!negated) return test;
     return [test](std::uint32_t i) { return !test(i); };
   }
@@ -202,31 +140,11 @@ class QueryParser {
         return pattern->found_in(t);
       };
     else
-      holds = [value](const std::string& t) { return fits(t, value); };
+      holds = [value](const std::string& t) { return matches_mask(t, value); };
     return [facts = &facts_, key, holds](std::uint32_t i) {
-      const std::vector<std::string> texts = texts_of(*facts, key, i);
+      const std::vector<std::string> texts = facts->texts(key, i);
       return std::any_of(texts.begin(), texts.end(), holds);
     };
-  }
-
-  // Where * stands for anything. The last * that was passed is the only one that is ever taken back.
-  static bool fits(std::string_view text, std::string_view mask) {
-    std::size_t t = 0, m = 0, star = std::string_view::npos, mark = 0;
-    while (t < text.size()) {
-      if (m < mask.size() && mask[m] == '*') {
-        star = m++;
-        mark = t;
-      } else if (m < mask.size() && mask[m] == text[t]) {
-        ++m, ++t;
-      } else if (star != std::string_view::npos) {
-        m = star + 1;
-        t = ++mark;
-      } else {
-        return false;
-      }
-    }
-    while (m < mask.size() && mask[m] == '*') ++m;
-    return m == mask.size();
   }
 
   double number(std::string_view text) {
@@ -248,7 +166,7 @@ class QueryParser {
   }
 
   Test number_term(const std::string& key, const std::string& op, const std::string& value) {
-    if (!is_number_key(key))
+    if (!NodeFacts::is_number(key))
       reject(
           fmt::format("{:?} must be one of op, scope, file, shape, role, param, t, id, line, bytes, saved, flops, "
                       "grad, nonfinite",
@@ -266,7 +184,7 @@ class QueryParser {
     const bool nan = std::isnan(low);
     return [facts = &facts_, key, op, low, high, nan](std::uint32_t i) {
       bool known = false;
-      const double n = number_of(*facts, key, i, known);
+      const double n = facts->number(key, i, known);
       if (!known) return false;
       if (nan) return std::isnan(n);
       if (op == "=") return n >= low && n <= high;
@@ -288,13 +206,13 @@ class QueryParser {
     };
     return [facts = &facts_, needle = lower(given), lower](std::uint32_t i) {
       for (const char* key : {"op", "scope", "param", "shape"})
-        for (const std::string& text : texts_of(*facts, key, i))
+        for (const std::string& text : facts->texts(key, i))
           if (lower(text).find(needle) != std::string::npos) return true;
       return false;
     };
   }
 
-  const Facts& facts_;
+  const NodeFacts& facts_;
   std::string_view text_;
   std::size_t at_ = 0;
 };
@@ -302,7 +220,7 @@ class QueryParser {
 }  // namespace
 
 std::vector<std::uint32_t> query_graph(const Graph& graph, std::string_view query) {
-  const Facts facts(graph);
+  const NodeFacts facts(graph);
   const Test test = QueryParser(facts, query).run();
   std::vector<std::uint32_t> found;
   for (std::uint32_t i = 0; i < graph.nodes.size(); ++i)

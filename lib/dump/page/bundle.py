@@ -19,9 +19,11 @@ import zlib
 FOLDER = pathlib.Path(__file__).resolve().parent
 BUDGET = 100_000  # bytes of the page before its data
 SCRIPTS = """
-    text model validate decode period drawn placement roles units folds stamp theme geometry layout routes foldedges facts camera paint tiles look
-    backward folded overlay timeline graphview query axes memoryview gates gradientfacts normlines heatview parameterview
-    modules details minimap link keys pointer chrome player hints app main""".split()
+    text model validate decode period drawn placement roles units folds stamp theme geometry layout routes
+    foldedges facts camera paint tiles look backward folded overlay timeline graphview query axes memoryview
+    gates gradientfacts normlines heatview parameterview modules details minimap link keys pointer chrome player
+    hints app main""".split()
+STYLES = "base header stage panel player screens".split()
 
 
 def squeeze(script):
@@ -36,14 +38,15 @@ def digest(text):
 
 
 def bundle():
-    wanted = {FOLDER / f"{name}.js" for name in SCRIPTS}
-    if strange := wanted ^ set(FOLDER.glob("*.js")):
-        sys.exit(f"bundle.py: SCRIPTS and the folder differ in {', '.join(sorted(p.name for p in strange))}")
+    for names, suffix in ((SCRIPTS, "js"), (STYLES, "css")):
+        wanted = {FOLDER / f"{name}.{suffix}" for name in names}
+        if strange := wanted ^ set(FOLDER.glob(f"*.{suffix}")):
+            sys.exit(f"bundle.py: its list and the folder differ in {', '.join(sorted(p.name for p in strange))}")
     parts = [squeeze((FOLDER / f"{name}.js").read_text()) for name in SCRIPTS]
     script = "\n".join(['"use strict";', "(() => {", *parts, "})();", ""])
     packer = zlib.compressobj(9, zlib.DEFLATED, -15)
     packed = base64.b64encode(packer.compress(script.encode()) + packer.flush()).decode()
-    style = (FOLDER / "page.css").read_text()
+    style = "".join(re.sub(r"/\*.*?\*/\n", "", (FOLDER / f"{name}.css").read_text()) for name in STYLES)
     page = (FOLDER / "page.html").read_text()
     loader = page[page.index("<script>") + len("<script>"):page.rindex("</script>")]
     for mark, text in {"@script-hash@": digest(script), "@loader-hash@": digest(loader), "@style-hash@": digest(style),

@@ -1,69 +1,27 @@
 // Measures of the picture in pixels at zoom 1: boxes, distances, letters. The folded view has room for charts in its
 // boxes.
 
-const GEOMETRY = {
-  ops: {
-    width: 96,
-    height: 36,
-    pitch: 64,
-    gap: 16,
-    between: 60,
-    fold: 110,
-    font: `500 13px ${FONT}`,
-    small: `10.5px ${FONT}`,
-    labelAt: -6,
-    smallAt: 9,
-    letter: 8,
-    near: 0.42,
-    mark: 15,
-    markFont: `700 9.5px ${FONT}`,
-  },
-  cells: {
-    width: 116,
-    height: 62,
-    pitch: 112,
-    gap: 16,
-    between: 70,
-    fold: 128,
-    font: `600 20px ${FONT}`,
-    small: `11.5px ${FONT}`,
-    labelAt: -12,
-    smallAt: 9,
-    letter: 12.5,
-    near: 0.27,
-    mark: 17,
-    markFont: `700 10.5px ${FONT}`,
-  },
-  foldedOps: {
-    width: 118,
-    height: 60,
-    pitch: 92,
-    gap: 20,
-    between: 70,
-    fold: 0,
-    font: `600 14px ${FONT}`,
-    small: `11px ${FONT}`,
-    labelAt: -18,
-    smallAt: -3,
-    letter: 9.3,
-    near: 0.4,
-    mark: 16,
-    markFont: `700 10px ${FONT}`,
-  },
-  foldedCells: {
-    width: 150,
-    height: 92,
-    pitch: 150,
-    gap: 26,
-    between: 90,
-    fold: 0,
-    font: `600 22px ${FONT}`,
-    small: `12px ${FONT}`,
-    labelAt: -27,
-    smallAt: -5,
-    letter: 13,
-    near: 0.25,
-    mark: 18,
-    markFont: `700 11px ${FONT}`,
-  },
+const letters = (...fonts) => fonts.map((font) => `${font} ${FONT}`);
+const MEASURES = {
+  // of ops, of cells, of ops in the folded view, of cells in it
+  width: [96, 116, 118, 150],
+  height: [36, 62, 60, 92],
+  pitch: [64, 112, 92, 150], // from row to row
+  gap: [16, 16, 20, 26], // between boxes of a row
+  between: [60, 70, 70, 90], // steps
+  fold: [110, 128, 0, 0],
+  font: letters("500 13px", "600 20px", "600 14px", "600 22px"),
+  letter: [8, 12.5, 9.3, 13], // its width
+  labelAt: [-6, -12, -18, -27],
+  small: letters("10.5px", "11.5px", "11px", "12px"),
+  smallAt: [9, 9, -3, -5],
+  near: [0.42, 0.27, 0.4, 0.25], // zoom from which letters can be read
+  mark: [15, 17, 16, 18], // a parameter's
+  markFont: letters("700 9.5px", "700 10.5px", "700 10px", "700 11px"),
 };
+const GEOMETRY = Object.fromEntries(
+  ["ops", "cells", "foldedOps", "foldedCells"].map((kind, k) => [
+    kind,
+    Object.fromEntries(Object.entries(MEASURES).map(([name, values]) => [name, values[k]])),
+  ]),
+);
