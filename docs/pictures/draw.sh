@@ -1,15 +1,17 @@
 #!/bin/sh
 # Draws the pictures of docs/graph-tool.md and docs/what-bptt-looks-like.md.
-#   docs/pictures/draw.sh [build/tools/graph/unspool-graph]
+#   docs/pictures/draw.sh [build/tools/graph/unspool-graph] [FOLDER]
 set -eu
-here=$(cd "$(dirname "$0")" && pwd)
 tool=${1:-unspool-graph}
+here=${2:-$(cd "$(dirname "$0")" && pwd)}
 graph=$(mktemp)
 trap 'rm -f "$graph"' EXIT
 
 "$tool" demo rnn --steps 4 --title "A recurrent network, four steps" -o "$here/rnn.svg"
 "$tool" demo rnn --steps 4 --phase backward --title "The same steps, walked back" -o "$here/rnn-backward.svg"
 "$tool" demo rnn --steps 4 --params lane --color flops --theme dark --title "Parameters in lanes" -o "$here/rnn-lanes.svg"
+
+"$tool" demo lstm --steps 40 --layers 2 --whole --title "Two LSTM layers over whole sequences" -o "$here/layers.svg"
 
 "$tool" demo lstm --steps 50 --layers 2 --hidden 64 --composed --format json -o "$graph"
 "$tool" render "$graph" --steps 0:2,-2: --scope "^l0" --title "Layer 0 of a composed LSTM" -o "$here/lstm.svg"

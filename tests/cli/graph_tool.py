@@ -64,6 +64,12 @@ def reads_and_writes_pipes(folder):
     again = run(folder, "render", "-", "--format", "json", given=graph)
     assert json.loads(again)["segments"] == json.loads(graph)["segments"]
     assert run(folder, "diff", "g.json", "-", given=again.encode()) == ""
+    assert run(folder, "diff", "-", "g.json", given=again.encode()) == ""
+    for command in (["stat"], ["grad"], ["memory"], ["verify"], ["query", "op=gru_cell"], ["export", "--to", "graphml"]):
+        words = [command[0], "-", *command[1:]]
+        assert run(folder, *words, given=graph) == run(folder, *(w.replace("-", "g.json", 1) if w == "-" else w for w in words))
+    assert run(folder, "demo", "rnn", "--steps", "2", "-o", "-", "--format", "html").startswith("<!doctype html>")
+    assert run(folder, "export", "-", "--to", "perfetto", "-o", "-", given=graph).startswith("{")
     command = subprocess.Popen([PROGRAM, "demo", "rnn", "--steps", "3000", "--format", "txt"], stdout=subprocess.PIPE,
                                stderr=subprocess.PIPE)
     command.stdout.read(10)
@@ -194,6 +200,21 @@ def shells_and_manual_know_every_option(folder):
     if shutil.which("man"):
         shown = subprocess.run(["man", "--warnings", "-l", str(home / "unspool-graph.1")], capture_output=True)
         assert shown.returncode == 0 and shown.stderr == b"", shown.stderr
+
+
+def pictures_are_up_to_date(folder):
+    """The pictures of the documentation are what draw.sh draws today, but for what rounding and source lines move."""
+    docs = pathlib.Path(__file__).resolve().parents[2] / "docs" / "pictures"
+    subprocess.run([docs / "draw.sh", PROGRAM, folder], check=True)
+    drawn = sorted(path.name for path in folder.glob("*.svg"))
+    assert drawn == sorted(path.name for path in docs.glob("*.svg")), drawn
+    number = re.compile(r"(?<![\w#])-?\d+(?:\.\d+)?(?:e[-+]\d+)?")
+    for name in drawn:
+        texts = [re.sub(r"<title>.*?</title>", "", (place / name).read_text(), flags=re.S) for place in (docs, folder)]
+        ours, theirs = (re.sub(r"#[0-9a-f]{6}\b", "color", number.sub("number", text)) for text in texts)
+        assert ours == theirs, f"{name} is out of date: run docs/pictures/draw.sh"
+        for a, b in zip(*(map(float, number.findall(text)) for text in texts)):
+            assert abs(a - b) <= max(1.5, 0.02 * abs(a)), f"{name} is out of date: {a} is {b}"
 
 
 def draws_in_time(folder):

@@ -52,7 +52,7 @@ class FoldedView {
     for (std::uint32_t i = 0; i < step_.graph.nodes.size(); ++i) {
       if (!frame_.visible(i)) continue;
       painter_.draw(i, frame_.x(i), frame_.y(i), frame_.layout().width[i], {});
-      marks_.draw_badges(i);
+      marks_.draw_badges(i, entering(i));
       draw_chart(i);
     }
     if (!graph_.parameters.empty()) legend_.draw(canvas_, frame_.bottom() + 44);
@@ -61,6 +61,14 @@ class FoldedView {
   }
 
  private:
+  // The end of the back edge into a node, inside the box.
+  std::vector<Route> entering(std::uint32_t node) const {
+    const Point start{side_ - 14, frame_.y(node)}, end{frame_.left(node) - Frame::arrow, frame_.y(node)};
+    for (const OneStep::BackEdge& edge : step_.back)
+      if (edge.to == node) return {{edge.from, true, false, {start, end}}};
+    return {};
+  }
+
   // Out at the right, over the top, in at the left: back to where the next step begins.
   void draw_back_edge(const OneStep::BackEdge& edge, std::size_t k, double right) {
     const double out = right + 26 + lane * static_cast<double>(k), in = side_ - 26 - lane * static_cast<double>(k);

@@ -64,6 +64,7 @@ class RowFinder {
       // A fused cell makes both in one value.
       if (graph_.op_name(graph_.nodes[list[k]]).starts_with("lstm_cell")) name = "h, c";
       put(c, scope, static_cast<int>(k), name, list[k]);
+      state_name_[list[k]] = name;
     }
   }
 
@@ -89,9 +90,14 @@ class RowFinder {
     }
     for (std::size_t k = 0; k < list.size(); ++k) {
       const bool known = name.contains(list[k]);
-      const std::string op = fmt::format("{} {}", graph_.op_name(graph_.nodes[list[k]]), k + 1);
-      put(c, scope, 100 + static_cast<int>(k), known ? name[list[k]] : op, list[k]);
+      put(c, scope, (known ? 100 : 200) + static_cast<int>(k), known ? name[list[k]] : other_name(list[k], k), list[k]);
     }
+  }
+
+  std::string other_name(std::uint32_t node, std::size_t k) const {
+    const std::string& op = graph_.op_name(graph_.nodes[node]);
+    const auto state = state_name_.find(p_.drawn_as[graph_.inputs_of(graph_.nodes[node])[0]]);
+    return state == state_name_.end() ? fmt::format("{} {}", op, k + 1) : fmt::format("{}({})", op, state->second);
   }
 
   void put(std::uint32_t c, std::uint32_t scope, int order, const std::string& name, std::uint32_t node) {
@@ -126,6 +132,7 @@ class RowFinder {
   const std::vector<Role>& roles_;
   std::uint32_t cells_;
   std::map<std::uint32_t, bool> in_core_;
+  std::map<std::uint32_t, std::string> state_name_;
   std::map<std::tuple<std::uint32_t, int, std::string>, GradientRow> rows_;
 };
 

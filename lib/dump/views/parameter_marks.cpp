@@ -26,7 +26,7 @@ ParameterMarks::Badges ParameterMarks::badges_of(std::uint32_t node, bool dots) 
   return badges;
 }
 
-void ParameterMarks::draw_badges(std::uint32_t node) {
+void ParameterMarks::draw_badges(std::uint32_t node, std::span<const Route> carries) {
   if (style_.parameters == ParameterStyle::nodes) return;
   const bool lane = style_.parameters == ParameterStyle::lane;  // it has the names
   Badges badges = badges_of(node, lane);
@@ -38,7 +38,7 @@ void ParameterMarks::draw_badges(std::uint32_t node) {
   };
   const double node_width = frame_.right(node) - frame_.left(node);
   const std::vector<Route> routes = frame_.routes_into(node);
-  if (on_carry(badges, total(), routes)) return;
+  if (on_carry(badges, total(), routes) || on_carry(badges, total(), carries)) return;
   if (placement_.cell[node] == Placement::bar && total() + 160 < node_width)
     return row(badges, frame_.right(node) - 8 - total(), frame_.y(node) - Legend::badge_height / 2);
   if (total() > node_width + frame_.options().node_gap - 4) badges = badges_of(node, true);
@@ -46,8 +46,9 @@ void ParameterMarks::draw_badges(std::uint32_t node) {
 }
 
 // Where the arrow from the step before is long enough and level.
-bool ParameterMarks::on_carry(const Badges& badges, double total, const std::vector<Route>& routes) {
+bool ParameterMarks::on_carry(const Badges& badges, double total, std::span<const Route> routes) {
   for (const Route& route : routes) {
+    if (route.constant && style_.phase == GraphPhase::backward) continue;  // it is not drawn
     const Point start = route.points.front(), end = route.points.back();
     if (!route.carries || std::abs(start.y - end.y) > 0.5 || std::abs(end.x - start.x) < total + 28) continue;
     row(badges, (start.x + end.x - total) / 2, start.y - Legend::badge_height / 2);

@@ -13,7 +13,8 @@ class ParameterMarks {
       : canvas_(canvas), graph_(graph), style_(style), placement_(placement), uses_(uses), frame_(frame) {}
 
   /// Badges where textbooks write a weight: on the arrow from the step before, beside the arrow from below.
-  void draw_badges(std::uint32_t node);
+  /// `carries` are arrows from the step before that the frame does not know.
+  void draw_badges(std::uint32_t node, std::span<const Route> carries = {});
   /// A line from `left` to `right` for every parameter, with a tap under every column that reads it.
   void draw_lanes(double left, double right, double first_y);
   /// Nodes in a row around `y` between `left` and `right`, with a dashed edge to every reader.
@@ -30,7 +31,7 @@ class ParameterMarks {
   using Badges = std::vector<Badge>;
 
   Badges badges_of(std::uint32_t node, bool dots) const;
-  bool on_carry(const Badges& badges, double total, const std::vector<Route>& routes);
+  bool on_carry(const Badges& badges, double total, std::span<const Route> routes);
   void below(std::uint32_t node, const Badges& badges, const std::vector<Route>& routes);
   void row(std::span<const Badge> badges, double left, double top);
 
