@@ -1,4 +1,4 @@
-// The whole library but derivatives.hpp and the extension points: extend.hpp (your own ops), gradcheck.hpp, xtensor.hpp.
+// The whole library but derivatives.hpp, per_example.hpp, and what extends it: extend.hpp, gradcheck.hpp, xtensor.hpp.
 #pragma once
 
 #include "unspool/attention.hpp"

@@ -61,6 +61,7 @@ Handle record_steps(const Sequence<T>& xs, bool reverse, const Handle& hs, Where
       xg = project(rows_of(xs.packed(), begin, begin + rows, xs.total(), where));
     }
     const LabelGuard step = enter_step(tape, walk.step());
+    const LabelGuard packed = xs.by_step(walk.first(), walk.rows());
     const StepRows rows{walk.first(), walk.rows(), before.first, std::min(before.rows, walk.rows()),
                         walk.first() - begin};
     last = record(xg, rows, last);

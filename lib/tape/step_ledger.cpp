@@ -4,6 +4,7 @@
 
 #include "base/check.hpp"
 #include "base/with_scalar.hpp"
+#include "tape/packed_steps.hpp"
 #include "tape/tape_core.hpp"
 #include "tensor/gemm.hpp"
 #include "tensor/kernels.hpp"
@@ -13,26 +14,13 @@
 namespace unspool::detail {
 namespace {
 
-// Calls f(t, rows of step t) for the packed rows that the layout, an op's T, lengths and order, describes.
-template <class F>
-void for_each_packed_step(std::span<const std::int64_t> layout, F f) {
-  const std::span<const std::int64_t> lengths = layout.subspan(1, layout.size() / 2);
-  const std::span<const std::int64_t> order = layout.last(layout.size() / 2);
-  std::size_t alive = order.size();
-  for (std::int64_t t = 0;; ++t) {
-    while (alive > 0 && lengths[static_cast<std::size_t>(order[alive - 1])] <= t) --alive;
-    if (alive == 0) return;
-    f(t, static_cast<std::int64_t>(alive));
-  }
-}
-
 // The shares of one parameter, by step.
 template <class T>
 class Shares {
  public:
-  Shares(const TapeCore& tape, std::uint32_t leaf, std::int64_t size) : size_(size) {
+  Shares(const TapeCore& tape, std::uint32_t leaf, std::int64_t size) : size_(size), steps_of_rows_(tape) {
     for (const StepLedger::Queued& q : tape.ledger().queued())
-      if (q.target == leaf) add_queued(tape, q);
+      if (q.target == leaf) add_queued(q);
     for (const StepLedger::Direct& d : tape.ledger().direct())
       if (d.target == leaf) direct_.push_back(&d);
     std::ranges::stable_sort(queued_, {}, &StepLedger::Queued::step);
@@ -75,24 +63,21 @@ class Shares {
 
  private:
   // Of packed rows, each step's on its own.
-  void add_queued(const TapeCore& tape, const StepLedger::Queued& q) {
+  void add_queued(const StepLedger::Queued& q) {
     const Labels::PackedRows& packed = q.packed;
     if (packed.count == 0 || packed.count != q.entry.rows) return queued_.push_back(q);
-    const Node& layout = tape.node(packed.layout);
     StepLedger::Queued part = q;
-    std::int64_t first = 0;
-    const auto add_step = [&](std::int64_t t, std::int64_t rows) {
-      const std::int64_t from = std::max(first, packed.first);
-      const std::int64_t to = std::min(first += rows, packed.first + packed.count);
-      if (from >= to) return;
-      part.step = t;
-      part.entry.rows = to - from;
-      queued_.push_back(part);
-      if (part.entry.a != nullptr) part.entry.a = static_cast<const T*>(part.entry.a) + part.entry.rows * q.m;
-      part.entry.b = static_cast<const T*>(part.entry.b) + part.entry.rows * q.n;
-      if (part.entry.ids != nullptr) part.entry.ids += part.entry.rows;
-    };
-    for_each_packed_step({layout.attrs(), static_cast<std::size_t>(layout.attr_count())}, add_step);
+    const std::int64_t end = packed.first + packed.count;
+    steps_of_rows_.for_each(packed, packed.first, end,
+                            [&](std::int64_t t, std::int64_t, std::int64_t from, std::int64_t to) {
+                              part.step = t;
+                              part.entry.rows = to - from;
+                              queued_.push_back(part);
+                              if (part.entry.a != nullptr)
+                                part.entry.a = static_cast<const T*>(part.entry.a) + part.entry.rows * q.m;
+                              part.entry.b = static_cast<const T*>(part.entry.b) + part.entry.rows * q.n;
+                              if (part.entry.ids != nullptr) part.entry.ids += part.entry.rows;
+                            });
   }
 
   void add(const StepLedger::Queued& q, T* out) {
@@ -108,6 +93,7 @@ class Shares {
   }
 
   std::int64_t size_;
+  PackedSteps steps_of_rows_;
   std::vector<StepLedger::Queued> queued_;         // ordered by step
   std::vector<const StepLedger::Direct*> direct_;  // ordered by step
   std::vector<std::int64_t> steps_;
@@ -117,10 +103,7 @@ class Shares {
 // Calls read(Shares) for the parameter's leaf, or not at all where the tape has none.
 template <class Read>
 void with_shares(const TapeCore& tape, const ParameterCore& parameter, Read read) try {
-  require(tape.options().step_ledger, ErrorCode::no_gradient, "step_shares",
-          "the tape must keep a ledger; make it with TapeOptions::step_ledger");
-  require(tape.ledger().is_complete(), ErrorCode::no_gradient, "step_shares", "backward() has not been run");
-  const std::uint32_t leaf = tape.unchanged_leaf(parameter, "step_shares");
+  const std::uint32_t leaf = ledger_leaf(tape, parameter, "step_shares");
   if (leaf == TapeCore::no_node) return;
   with_scalar(tape.type(), [&]<class T>() { read(Shares<T>(tape, leaf, parameter.shape.size())); });
 } catch (const std::bad_alloc&) {
@@ -128,6 +111,13 @@ void with_shares(const TapeCore& tape, const ParameterCore& parameter, Read read
 }
 
 }  // namespace
+
+std::uint32_t ledger_leaf(const TapeCore& tape, const ParameterCore& parameter, const char* op) {
+  require(tape.options().step_ledger, ErrorCode::no_gradient, op,
+          "the tape must keep a ledger; make it with TapeOptions::step_ledger");
+  require(tape.ledger().is_complete(), ErrorCode::no_gradient, op, "backward() has not been run");
+  return tape.unchanged_leaf(parameter, op);
+}
 
 // During a visit a parameter's gradient is the step's own sum.
 Touched TapeCore::touch_ledger(std::uint32_t leaf) {

@@ -74,4 +74,8 @@ class StepLedger {
   bool complete_ = false;
 };
 
+/// The parameter's leaf on a tape whose ledger is complete and up to date, or TapeCore::no_node. Throws no_gradient,
+/// parameter_changed.
+std::uint32_t ledger_leaf(const TapeCore& tape, const ParameterCore& parameter, const char* op);
+
 }  // namespace unspool::detail
