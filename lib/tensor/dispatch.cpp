@@ -71,6 +71,8 @@ const KernelTable<T>& kernel_table_for(Isa isa) {
     if (isa == Isa::avx512 && isa_supported(isa)) return simd::avx512_table(T{});
   }
 #endif
+  if constexpr (!RealScalar<T>)
+    if (isa != Isa::scalar) return dual_table();
   (void)isa;
   return reference_table<T>();
 }

@@ -9,4 +9,7 @@ namespace unspool::kernels {
 template <class T>
 const KernelTable<T>& reference_table();
 
+/// The kernels of duals on those of doubles (dual_table.cpp).
+const KernelTable<Dual<double>>& dual_table();
+
 }  // namespace unspool::kernels

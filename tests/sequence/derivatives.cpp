@@ -129,6 +129,11 @@ TEST_CASE("layers over ragged batches: products with the Jacobian and the Hessia
     }
 }
 
+TEST_CASE("variants of the cells have second derivatives, too") {
+  check_model(model<us::LSTM>(us::LSTMOptions{.peephole = true, .layer_norm = true}));
+  check_model(model<us::GRU>(us::GRUOptions{.reset = us::Reset::before, .layers = 2, .residual = true}));
+}
+
 TEST_CASE("a layer with dropout draws the same masks at every call") {
   check_model(model<us::LSTM>(us::LSTMOptions{.layers = 2, .dropout = 0.4, .recurrent_dropout = 0.2, .zoneout = 0.1}));
 }

@@ -9,6 +9,7 @@
 #include "support/close.hpp"
 #include "support/random_tensor.hpp"
 #include "tensor/gemm.hpp"
+#include "tensor/reference.hpp"
 #include "unspool/extend.hpp"
 #include "unspool/maths.hpp"
 #include "unspool/ops.hpp"
@@ -136,6 +137,46 @@ TEST_CASE("a product of duals is the product of the values and, for the tangents
             CAPTURE(n);
             CHECK(same);
           }
+}
+
+TEST_CASE("the kernels of duals agree with the loops they stand for") {
+  const auto& tuned = us::kernels::dual_table();
+  const auto& plain = us::kernels::reference_table<D>();
+  us::Random random(us::Seed{5});
+  const auto duals = [&](std::int64_t count) {
+    std::vector<D> x;
+    for (std::int64_t i = 0; i < count; ++i) x.emplace_back(random.uniform(-4, 4), random.uniform(-1, 1));
+    return x;
+  };
+  const auto same = [](const std::vector<D>& a, const std::vector<D>& b) {
+    bool all = a.size() == b.size();
+    for (std::size_t i = 0; all && i < a.size(); ++i)
+      all = close(a[i].value, b[i].value, {1e-14, 1e-14}) && close(a[i].tangent, b[i].tangent, {1e-14, 1e-13});
+    return all;
+  };
+  for (const std::int64_t n : {0, 1, 7, 256, 300}) {
+    const std::vector<D> x = duals(n);
+    for (const auto kernel : {&us::kernels::KernelTable<D>::exp, &us::kernels::KernelTable<D>::tanh,
+                              &us::kernels::KernelTable<D>::sigmoid}) {
+      std::vector<D> given(x.size()), expected(x.size());
+      (tuned.*kernel)(n, x.data(), given.data());
+      (plain.*kernel)(n, x.data(), expected.data());
+      CHECK(same(given, expected));
+    }
+  }
+  constexpr std::int64_t B = 3, H = 5;
+  const std::vector<D> xg = duals(B * 4 * H), hg = duals(B * 3 * H), bias = duals(4 * H), before = duals(B * H);
+  std::vector<D> results[2];
+  for (int k = 0; k < 2; ++k) {
+    const auto& table = k == 0 ? tuned : plain;
+    std::vector<D> gates = xg, c(B * H), h(B * H), n(B * H);
+    table.lstm_forward(B, H, gates.data(), bias.data(), before.data(), c.data(), h.data());
+    for (const auto& part : {gates, c, h}) results[k].insert(results[k].end(), part.begin(), part.end());
+    gates = xg;
+    table.gru_forward(B, H, gates.data(), hg.data(), bias.data(), before.data(), gates.data(), n.data(), h.data());
+    for (const auto& part : {gates, n, h}) results[k].insert(results[k].end(), part.begin(), part.end());
+  }
+  CHECK(same(results[0], results[1]));
 }
 
 TEST_CASE("a tape of duals takes real data as constants") {
