@@ -22,3 +22,14 @@ trap 'rm -f "$graph"' EXIT
 "$tool" demo lstm --steps 50 --layers 2 --hidden 64 --view folded --title "50 steps in one" -o "$here/folded.svg"
 "$tool" demo rnn --steps 60 --loss last --view gradient --title "Vanishing: only the last step has a loss" -o "$here/vanishing.svg"
 "$tool" demo rnn --steps 24 --loss last --view parameter --title "What each step adds to a shared parameter" -o "$here/parameter.svg"
+
+# The page in a browser, where NODE_PATH leads to what `tools/packages browser` installs.
+if [ -n "${NODE_PATH:-}" ]; then
+  page=$(mktemp -d)
+  trap 'rm -rf "$graph" "$page"' EXIT
+  "$tool" demo lstm --steps 40 --layers 2 --composed --loss last --theme light -o "$page/lstm.html"
+  picture="node $(dirname "$0")/../../tests/browser/picture.js $page/lstm.html"
+  $picture "$here/page.png" "#v=unrolled&b=3" 1280x640
+  $picture "$here/page-gradient.png" "#v=gradient&rows=all"
+  $picture "$here/page-parameter.png" "#v=parameter"
+fi

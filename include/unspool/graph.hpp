@@ -153,7 +153,7 @@ enum class GraphPhase : std::uint8_t {
 
 /// How parameters are drawn.
 enum class ParameterStyle : std::uint8_t {
-  automatic,  ///< DOT: nodes up to 8 steps, badges beyond; SVG: badges
+  automatic,  ///< DOT: nodes while they are few, badges beyond; SVG: badges
   badges,     ///< a mark on every node that reads the parameter
   nodes,      ///< a node of its own with an edge to every reader
   lane        ///< SVG: a line below the steps with a tap at every reader

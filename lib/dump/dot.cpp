@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "dump/attr_text.hpp"
 #include "dump/escape.hpp"
@@ -16,7 +17,8 @@ namespace {
 
 using namespace detail;
 
-constexpr std::int64_t few_steps = 8;  // up to here parameters are nodes, unless the caller says otherwise
+constexpr std::int64_t few_steps = 8;  // up to here parameters are nodes, unless the caller says otherwise ...
+constexpr std::int64_t few_uses = 48;  // ... or they would have more edges than this
 constexpr double parameter_gap = 24;
 
 class DotWriter {
@@ -67,7 +69,8 @@ class DotWriter {
     if (style.parameters != ParameterStyle::automatic) return style.parameters == ParameterStyle::nodes;
     std::int64_t columns = 0;
     for (const Placement::Cell& c : placement_.cells) columns += c.is_column() ? 1 : 0;
-    return columns <= few_steps;
+    const std::vector<std::int64_t> uses = parameter_uses(graph_, placement_);
+    return columns <= few_steps && std::accumulate(uses.begin(), uses.end(), std::int64_t{0}) <= few_uses;
   }
 
   void cell(std::uint32_t c, std::span<const std::uint32_t> members) {

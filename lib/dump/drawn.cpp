@@ -40,6 +40,7 @@ class Buffers {
     for (std::uint32_t i = 0; i < count; ++i)
       if (is_step(graph.ops[graph.nodes[i].op]))
         if (const std::optional<Step> step = read_step(i)) add_step(i, *step);
+    find_done();
     for (std::vector<std::uint32_t>& steps : steps_of_)
       std::sort(steps.begin(), steps.end(),
                 [&](auto a, auto b) { return step(a).filled.first < step(b).filled.first; });
@@ -52,8 +53,7 @@ class Buffers {
   /// All rows of a buffer once its last step has filled them.
   bool is_done(std::uint32_t node) const {
     const std::span<const std::uint32_t> inputs = graph_.inputs_of(graph_.nodes[node]);
-    return inputs.size() == 2 && is_buffer(inputs[0]) && is_step(inputs[1]) &&
-           size_of(graph_, node) == size_of(graph_, inputs[0]);
+    return !inputs.empty() && is_buffer(inputs[0]) && done_[filled_[inputs[0]] - 1] == node;
   }
   std::span<const std::uint32_t> steps_of(std::uint32_t buffer) const { return steps_of_[filled_[buffer] - 1]; }
   /// The steps that filled any of these elements, in the order of the rows.
@@ -72,6 +72,16 @@ class Buffers {
     return op.attrs.starts_with("first:int, rows:int, before:int, carried:int");
   }
 
+  void find_done() {
+    done_.assign(steps_of_.size(), none);
+    for (std::uint32_t i = 0; i < graph_.nodes.size(); ++i) {
+      const std::span<const std::uint32_t> inputs = graph_.inputs_of(graph_.nodes[i]);
+      if (inputs.size() != 2 || !is_buffer(inputs[0]) || !is_step(inputs[1])) continue;
+      std::uint32_t& done = done_[filled_[inputs[0]] - 1];
+      if (done == none && size_of(graph_, i) == size_of(graph_, inputs[0])) done = i;
+    }
+  }
+
   std::optional<Step> read_step(std::uint32_t i) const {
     const GraphNode& n = graph_.nodes[i];
     const std::span<const std::uint32_t> inputs = graph_.inputs_of(n);
@@ -81,12 +91,12 @@ class Buffers {
     for (step.last = 2; step.last + 2 < inputs.size(); ++step.last)
       if (const std::uint32_t from = inputs[step.last]; from == inputs[1] || is_step(from)) break;
     const std::span<const std::int64_t> buffer = graph_.extents_of(graph_.nodes[inputs[1]]);
-    const bool fits =
-        !buffer.empty() && attrs[0] >= 0 && attrs[1] >= 0 && attrs[1] <= buffer[0] && attrs[0] <= buffer[0] - attrs[1];
+    const std::int64_t first = attrs[0], rows = attrs[1], width = graph_.extents_of(n)[1];
+    const bool fits = buffer.size() == 2 && buffer[1] == width && first >= 0 && rows >= 0 && rows <= buffer[0] &&
+                      first <= buffer[0] - rows;
     if (step.last + 2 >= inputs.size() || !fits) return std::nullopt;
-    step.from_initial = attrs[3] < attrs[1];
-    const std::int64_t width = graph_.extents_of(n)[1];
-    step.filled = {inputs[1], attrs[0] * width, attrs[1] * width};
+    step.from_initial = attrs[3] < rows;
+    step.filled = {inputs[1], first * width, rows * width};
     return step;
   }
 
@@ -109,6 +119,7 @@ class Buffers {
   std::vector<std::uint32_t> filled_;  // of each node: 1 + into steps_of_; 0: no buffer
   std::vector<Step> steps_;
   std::vector<std::vector<std::uint32_t>> steps_of_;
+  std::vector<std::uint32_t> done_;  // of each buffer
 };
 
 // Gives readers of buffers the steps in their place.
@@ -124,12 +135,7 @@ class Rewire {
   void run() {
     const std::uint32_t count = static_cast<std::uint32_t>(graph_.nodes.size());
     for (std::uint32_t i = 0; i < count; ++i) part_[i] = part_of(i);
-    std::vector<std::size_t> edges(count, 0);
-    for (std::uint32_t i = 0; i < count; ++i)
-      for (const std::uint32_t input : graph_.inputs_of(graph_.nodes[i]))
-        if (const Part& p = part_[input]; p.buffer != none && part_[i].buffer == none && several(p))
-          if (graph_.nodes[i].step >= 0 || (edges[p.buffer] += buffers_.fillers(p).size()) > most(p.buffer))
-            node_of_its_own_[p.buffer] = 1;
+    find_nodes_of_their_own();
     std::vector<std::uint32_t> all;
     for (std::uint32_t i = 0; i < count; ++i) {
       const std::size_t first = all.size();
@@ -141,6 +147,22 @@ class Rewire {
   }
 
  private:
+  void find_nodes_of_their_own() {
+    std::vector<std::size_t> edges(part_.size(), 0);
+    const auto count = [&](std::uint32_t reader, const Part& p) {
+      if (!several(p)) return;
+      edges[p.buffer] += buffers_.fillers(p).size();
+      if (graph_.nodes[reader].step >= 0 || edges[p.buffer] > most(p.buffer)) node_of_its_own_[p.buffer] = 1;
+    };
+    for (std::uint32_t i = 0; i < part_.size(); ++i) {
+      if (part_[i].buffer != none) {
+        if (read_[i] == 0 && !buffers_.is_done(i)) count(i, part_[i]);  // a view that nothing reads is drawn
+        continue;
+      }
+      for (const std::uint32_t input : graph_.inputs_of(graph_.nodes[i]))
+        if (part_[input].buffer != none) count(i, part_[input]);
+    }
+  }
   std::size_t most(std::uint32_t buffer) const { return most_edges * buffers_.steps_of(buffer).size(); }
   bool several(const Part& part) const { return buffers_.fillers(part).size() > 1; }
 

@@ -144,6 +144,23 @@ TEST_CASE("where steps look at all outputs of a layer, these stay a node that it
   for (const std::uint32_t mul : d.nodes("mul_scalar")) CHECK(d.sources(mul) == done);
 }
 
+TEST_CASE("many looks at a layer's outputs do not multiply the edges") {
+  for (const bool read : {true, false}) {
+    us::ParameterSet<double> params(us::Seed{2});
+    us::Tape<double> tape;
+    const us::GRU<double> layer(params, "rnn", {.input = input, .hidden = hidden});
+    const us::Var<double> ys = layer(tape.input(numbers({64, batch, input}))).outputs;
+    us::Var<double> loss = sum(ys);
+    for (int k = 0; k < 300; ++k) {
+      const us::Var<double> part = slice(ys, 0, 1, 63);
+      if (read) loss = loss + sum(part);
+    }
+    tape.backward(loss);
+    const us::Graph recorded = us::capture(tape);
+    CHECK(us::detail::as_drawn(recorded, true).inputs.size() < recorded.inputs.size() + 64);
+  }
+}
+
 TEST_CASE("inputs that are projected a stretch at a time share a row, and hidden steps hide theirs") {
   const Drawn d(lstm(200, {}, 16));  // many more rows than one product takes
   std::vector<std::uint32_t> stretches = d.nodes("linear");

@@ -20,6 +20,7 @@ class Buffers {
     const carried = new Float64Array(graph.count);
     this.readAttributes([this.begin, this.end, , carried]);
     for (let i = 0; i < graph.count; i++) if (isStep(graph.file.json.ops[graph.op[i]])) this.addStep(i, carried[i]);
+    this.findDone();
     for (const steps of this.steps.values()) steps.sort((a, b) => this.begin[a] - this.begin[b]);
   }
 
@@ -58,15 +59,18 @@ class Buffers {
     }
   }
 
-  /** All rows of a buffer once its last step has filled them. */
+  /** Of each buffer all its rows, once its last step has filled them. */
+  findDone() {
+    const {graph} = this;
+    this.done = new Map();
+    for (let i = 0; i < graph.count; i++) {
+      const inputs = graph.inputsOf(i);
+      if (inputs.length !== 2 || !this.steps.has(inputs[0]) || !this.last[inputs[1]]) continue;
+      if (!this.done.has(inputs[0]) && sizeOf(graph, i) === sizeOf(graph, inputs[0])) this.done.set(inputs[0], i);
+    }
+  }
   isDone(i) {
-    const inputs = this.graph.inputsOf(i);
-    return (
-      inputs.length === 2 &&
-      this.steps.has(inputs[0]) &&
-      this.last[inputs[1]] > 0 &&
-      sizeOf(this.graph, i) === sizeOf(this.graph, inputs[0])
-    );
+    return this.done.get(this.graph.inputsOf(i)[0]) === i;
   }
 
   /** The steps that filled any of these elements, in the order of the rows. */
@@ -119,15 +123,17 @@ function asDrawn(graph) {
     own = new Set(), // buffers that are boxes
     read = new Uint8Array(graph.count);
   const several = (part) => buffers.fillers(part).length > 1;
-  for (let i = 0; i < graph.count; i++)
-    for (const input of graph.inputsOf(i)) {
-      read[input] = 1;
-      const part = parts.get(input);
-      if (!part || parts.has(i) || !several(part)) continue;
-      const {buffer} = part;
-      edges.set(buffer, (edges.get(buffer) ?? 0) + buffers.fillers(part).length);
-      if (graph.step[i] >= 0 || edges.get(buffer) > MOST_EDGES * buffers.steps.get(buffer).length) own.add(buffer);
-    }
+  const count = (reader, part) => {
+    if (!part || !several(part)) return;
+    const {buffer} = part;
+    edges.set(buffer, (edges.get(buffer) ?? 0) + buffers.fillers(part).length);
+    if (graph.step[reader] >= 0 || edges.get(buffer) > MOST_EDGES * buffers.steps.get(buffer).length) own.add(buffer);
+  };
+  for (const input of graph.inputs) read[input] = 1;
+  for (let i = 0; i < graph.count; i++) {
+    if (!parts.has(i)) for (const input of graph.inputsOf(i)) count(i, parts.get(input));
+    else if (!read[i] && !buffers.isDone(i)) count(i, parts.get(i)); // a view that nothing reads is drawn
+  }
   const sources = (input) => {
     const part = parts.get(input);
     return !part || (own.has(part.buffer) && several(part)) ? [input] : buffers.fillers(part);
