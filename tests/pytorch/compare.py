@@ -136,6 +136,64 @@ def hessian(cell, layers, bidirectional, lengths, fused, steps=5, width=3, hidde
     return case
 
 
+def composed(cell, step, shapes, steps=6, batch=3, width=4, hidden=5, output=None, **settings):
+    """A cell that PyTorch has no module for, written in its ops. step(w, x, h, c) returns (h, c)."""
+    label = "_".join([cell, *(f"{k}{v:g}" for k, v in settings.items())])
+    case = Case(f"composed_{label}", "recurrent", cell=cell, layers=1, input=width, hidden=hidden, **settings)
+    leaves = {"x": case.random("x", steps, batch, width)}
+    states = {"h0": output or hidden, **({"c0": hidden} if cell == "lstm" else {})}
+    leaves |= {s: case.random(s, 1, batch, extent) for s, extent in states.items()}
+    gates = {"lstm": 4, "gru": 3}.get(cell, 1)
+    usual = {"weight_ih": (gates * hidden, width), "weight_hh": (gates * hidden, output or hidden), "bias_ih": (gates * hidden,), "bias_hh": (gates * hidden,)}
+    leaves |= {f"rnn.{name}_l0": case.random(f"rnn.{name}_l0", *shape) for name, shape in (usual | shapes).items()}
+    w = {name[len("rnn."):-len("_l0")]: leaf for name, leaf in leaves.items() if name.startswith("rnn.")}
+    h, c, outputs = leaves["h0"][0], leaves["c0"][0] if "c0" in leaves else None, []
+    for x in leaves["x"]:
+        h, c = step(w, x, h, c)
+        outputs.append(h)
+    case.backward({"y": torch.stack(outputs), "h": h[None], **({"c": c[None]} if cell == "lstm" else {})}, leaves)
+    return case
+
+
+def lstm_variant(peephole, normalized, projection, hidden=5):
+    """Peepholes of Gers and Schmidhuber in ONNX's order i, o, f; layer normalisation of Ba et al., eq. 20 to 22."""
+    def norm(x, w, name):
+        return nn.functional.layer_norm(x, x.shape[-1:], w[f"norm_{name}_weight"], w[f"norm_{name}_bias"]) if normalized else x
+
+    def step(w, x, h, c):
+        i, f, g, o = (norm(x @ w["weight_ih"].T, w, "ih") + w["bias_ih"] + norm(h @ w["weight_hh"].T, w, "hh") + w["bias_hh"]).chunk(4, 1)
+        p_i, p_o, p_f = w["weight_peephole"].chunk(3) if peephole else (0, 0, 0)
+        c_next = torch.sigmoid(f + p_f * c) * c + torch.sigmoid(i + p_i * c) * torch.tanh(g)
+        m = torch.sigmoid(o + p_o * c_next) * torch.tanh(norm(c_next, w, "c"))
+        return (m @ w["weight_hr"].T if projection else m), c_next
+
+    shapes = {"weight_peephole": (3 * hidden,)} if peephole else {}
+    for name, extent in [("ih", 4 * hidden), ("hh", 4 * hidden), ("c", hidden)] if normalized else []:
+        shapes |= {f"norm_{name}_weight": (extent,), f"norm_{name}_bias": (extent,)}
+    if projection:
+        shapes["weight_hr"] = (projection, hidden)
+    return composed("lstm", step, shapes, output=projection, peephole=int(peephole), layer_norm=int(normalized), projection=projection)
+
+
+def gru_reset_before():
+    def step(w, x, h, _):
+        from_x = x @ w["weight_ih"].T + w["bias_ih"]
+        (w_r, w_z, w_n), (b_r, b_z, b_n) = w["weight_hh"].chunk(3), w["bias_hh"].chunk(3)
+        x_r, x_z, x_n = from_x.chunk(3, 1)
+        r, z = torch.sigmoid(x_r + h @ w_r.T + b_r), torch.sigmoid(x_z + h @ w_z.T + b_z)
+        return (1 - z) * torch.tanh(x_n + (r * h) @ w_n.T + b_n) + z * h, None
+
+    return composed("gru", step, {}, reset_before=1)
+
+
+def leaky(leak, learnt, hidden=5):
+    def step(w, x, h, _):
+        a = torch.sigmoid(w["leak"]) if learnt else leak
+        return (1 - a) * h + a * torch.tanh(x @ w["weight_ih"].T + w["bias_ih"] + h @ w["weight_hh"].T + w["bias_hh"]), None
+
+    return composed("tanh", step, {"leak": (hidden,)} if learnt else {}, leak=leak, learn_leak=int(learnt))
+
+
 def cross_entropy(reduction, weighted, smoothing, ignoring):
     name = f"cross_entropy_{reduction}{'_weighted' * weighted}{'_smoothed' * (smoothing > 0)}{'_ignoring' * ignoring}"
     case = Case(name, "cross_entropy", reduction=reduction, label_smoothing=smoothing)
@@ -270,6 +328,11 @@ def all_cases():
         yield recurrent("lstm", layers, initial, True, projection=4)
         yield ragged("lstm", layers, initial, [3, 7, 1, 5, 3], initial=initial, projection=3)
         yield ragged("lstm", layers, not initial, [2, 7, 2, 7, 2], packed=True, projection=5)
+    for peephole, normalized, projection in itertools.product([False, True], [False, True], [0, 3]):
+        yield lstm_variant(peephole, normalized, projection)
+    yield gru_reset_before()
+    yield leaky(0.3, False)
+    yield leaky(0.3, True)
     for cell in ["tanh", "lstm", "gru"]:
         yield ragged(cell, 3, True, [40, 3, 17, 40, 28, 1, 9], steps=40, width=5, hidden=33)
     for cell, layers, both, fused in itertools.product(["tanh", "lstm", "gru"], [1, 2], [False, True], [True, False]):

@@ -77,9 +77,14 @@ void run_layer(const Case& c, Options options) {
 
 void run_recurrent(const Case& c) {
   const std::string& cell = c.word("cell");
-  if (cell == "lstm") return run_layer<us::LSTM<double>>(c, us::LSTMOptions{.projection = c.integer("projection")});
-  if (cell == "gru") return run_layer<us::GRU<double>>(c, us::GRUOptions{});
-  us::RNNOptions options;
+  if (cell == "lstm")
+    return run_layer<us::LSTM<double>>(c, us::LSTMOptions{.projection = c.integer("projection"),
+                                                          .peephole = c.flag("peephole"),
+                                                          .layer_norm = c.flag("layer_norm")});
+  if (cell == "gru")
+    return run_layer<us::GRU<double>>(
+        c, us::GRUOptions{.reset = c.flag("reset_before") ? us::Reset::before : us::Reset::after});
+  us::RNNOptions options{.leak = c.number("leak", 1), .learn_leak = c.flag("learn_leak")};
   options.nonlinearity = cell == "relu" ? us::Nonlinearity::relu : us::Nonlinearity::tanh;
   run_layer<us::RNN<double>>(c, options);
 }
