@@ -10,6 +10,8 @@
 // note:  PyTorch's formulas, with the class axis last. Ignored rows have loss and gradient exactly 0; if all are
 //        ignored the mean is NaN. The weight takes no gradient. Rows that a mask leaves out are ignored whatever their
 //        target is; the mean is then over the rows that count, and 0 where none does. See step_mask() for lengths.
+#include <algorithm>
+
 #include "base/check.hpp"
 #include "ops/loss.hpp"
 
@@ -71,15 +73,46 @@ void check_targets(const InferArgs& a, std::int64_t rows, std::int64_t classes) 
   }
 }
 
-/// The loss of one row; `scratch` holds C numbers.
+// Rows go to the kernels several at a time: a call and a scalar logarithm for each would cost more than its few classes.
+constexpr std::int64_t most_rows = 64, most_values = 1 << 14;
+
 template <class T>
-Wide<T> row_loss(const Problem<T>& p, std::int64_t r, T* scratch, T& largest, T& exp_sum) {
+std::int64_t scratch_size(const Problem<T>& p) {
+  return p.classes * std::clamp<std::int64_t>(most_values / std::max<std::int64_t>(p.classes, 1), 1, most_rows);
+}
+
+/// Calls f(first, count) for stretches of rows that are not ignored, of scratch_size() values at most.
+template <class T, class F>
+void for_each_stretch(const Problem<T>& p, F f) {
+  const std::int64_t most = scratch_size(p) / std::max<std::int64_t>(p.classes, 1);
+  for (std::int64_t first = 0, end = 0; first < p.rows; first = end) {
+    for (end = first; end < p.rows && end - first < most && !p.ignored(end);) ++end;
+    if (end == first)
+      ++end;
+    else
+      f(first, end - first);
+  }
+}
+
+/// largest and exp_sum of rows first ... first + count - 1, and the logarithms of the latter.
+template <class T>
+void measure_rows(const Problem<T>& p, std::int64_t first, std::int64_t count, const Saved<T>& saved, T* scratch,
+                  Wide<T>* log_sums) {
+  const auto& k = kernels::kernel_table<T>();
+  k.row_max(count, p.classes, p.row(first), saved.largest + first);
+  k.row_exp_shifted(count, p.classes, p.row(first), saved.largest + first, scratch);
+  for (std::int64_t i = 0; i < count; ++i) {
+    saved.exp_sum[first + i] = k.sum(p.classes, scratch + i * p.classes);
+    log_sums[i] = static_cast<Wide<T>>(saved.exp_sum[first + i]);
+  }
+  kernels::kernel_table<Wide<T>>().log(count, log_sums, log_sums);
+}
+
+/// The loss of row r; `scratch` holds C numbers.
+template <class T>
+Wide<T> row_loss(const Problem<T>& p, std::int64_t r, T largest, Wide<T> log_sum, T* scratch) {
   const auto& k = kernels::kernel_table<T>();
   const T* const x = p.row(r);
-  k.row_max(1, p.classes, x, &largest);
-  k.row_exp_shifted(1, p.classes, x, &largest, scratch);
-  exp_sum = k.sum(p.classes, scratch);
-  const Wide<T> log_sum = maths::log(static_cast<Wide<T>>(exp_sum));
   const Wide<T> shifted = static_cast<Wide<T>>(x[p.targets[r]]) - static_cast<Wide<T>>(largest);
   const Wide<T> loss = (1 - p.smoothing) * p.weight_of(r) * (log_sum - shifted);
   if (p.smoothing == 0) return loss;
@@ -88,25 +121,28 @@ Wide<T> row_loss(const Problem<T>& p, std::int64_t r, T* scratch, T& largest, T&
   return loss + p.smoothing / static_cast<double>(p.classes) * (p.weight_sum * log_sum - static_cast<Wide<T>>(all));
 }
 
-/// dx (=|+=) the gradient of row r for d(loss)/d(row loss) = dy; `scratch` holds C numbers.
-template <class T>
-void row_gradient(const Problem<T>& p, std::int64_t r, Wide<T> dy, T largest, T exp_sum, T* scratch, T* dx,
-                  bool first) {
+/// dx (=|+=) the gradient of rows first ... first + count - 1, for dy(r) = d(loss)/d(loss of row r).
+template <class T, class F>
+void add_gradients(const Problem<T>& p, std::int64_t first, std::int64_t count, const Saved<const T>& saved, F dy,
+                   T* scratch, T* dx, bool assign) {
   const auto& k = kernels::kernel_table<T>();
-  const Wide<T> hit = (1 - p.smoothing) * p.weight_of(r);
   const double each = p.smoothing / static_cast<double>(p.classes);
-  const T scale = static_cast<T>(dy * (hit + each * p.weight_sum) / static_cast<Wide<T>>(exp_sum));
-  T* const exps = first ? dx : scratch;
-  k.row_exp_shifted(1, p.classes, p.row(r), &largest, exps);
-  k.scale_rows(1, p.classes, exps, &scale, dx, !first);
-  if (p.smoothing != 0) {
-    const T share = static_cast<T>(-dy * each);
-    if (p.weight == nullptr)
-      k.axpb(p.classes, 1, dx, share, dx);
-    else
-      k.axpy(p.classes, share, p.weight, dx);
+  T scales[most_rows];
+  for (std::int64_t i = 0; i < count; ++i) {
+    const Wide<T> hit = (1 - p.smoothing) * p.weight_of(first + i);
+    scales[i] =
+        static_cast<T>(dy(first + i) * (hit + each * p.weight_sum) / static_cast<Wide<T>>(saved.exp_sum[first + i]));
   }
-  dx[p.targets[r]] -= static_cast<T>(dy * hit);
+  T* row = dx + first * p.classes;
+  T* const exps = assign ? row : scratch;
+  k.row_exp_shifted(count, p.classes, p.row(first), saved.largest + first, exps);
+  k.scale_rows(count, p.classes, exps, scales, row, !assign);
+  for (std::int64_t r = first; r < first + count; ++r, row += p.classes) {
+    const T share = static_cast<T>(-dy(r) * each);
+    if (p.smoothing != 0 && p.weight == nullptr) k.axpb(p.classes, 1, row, share, row);
+    if (p.smoothing != 0 && p.weight != nullptr) k.axpy(p.classes, share, p.weight, row);
+    row[p.targets[r]] -= static_cast<T>(dy(r) * ((1 - p.smoothing) * p.weight_of(r)));
+  }
 }
 
 struct CrossEntropy {
@@ -135,19 +171,21 @@ struct CrossEntropy {
     const Problem<T> p(a);
     const Saved<T> saved(a.saved(), p.rows);
     const Reduction reduction = reduction_of(a, word_reduction);
-    T* const scratch = a.temporary(p.classes);
+    T* const scratch = a.temporary(scratch_size(p));
     T* const y = a.y().data;
+    std::fill_n(saved.largest, 2 * p.rows, T(1));  // of rows that are ignored
+    if (reduction == Reduction::none) std::fill_n(y, p.rows, T(0));
     Wide<T> total = 0, divisor = 0;
-    for (std::int64_t r = 0; r < p.rows; ++r) {
-      Wide<T> loss = 0;
-      saved.largest[r] = saved.exp_sum[r] = 1;
-      if (!p.ignored(r)) {
-        loss = row_loss(p, r, scratch, saved.largest[r], saved.exp_sum[r]);
+    for_each_stretch(p, [&](std::int64_t first, std::int64_t count) {
+      Wide<T> log_sums[most_rows];
+      measure_rows(p, first, count, saved, scratch, log_sums);
+      for (std::int64_t r = first; r < first + count; ++r) {
+        const Wide<T> loss = row_loss(p, r, saved.largest[r], log_sums[r - first], scratch);
         divisor += p.weight_of(r);
+        total += loss;
+        if (reduction == Reduction::none) y[r] = static_cast<T>(loss);
       }
-      total += loss;
-      if (reduction == Reduction::none) y[r] = static_cast<T>(loss);
-    }
+    });
     saved.divisor[0] = static_cast<T>(divisor);
     if (reduction != Reduction::none) y[0] = static_cast<T>(reduction == Reduction::mean ? total / divisor : total);
   }
@@ -161,16 +199,16 @@ struct CrossEntropy {
     const Saved<const T> saved(a.saved(), p.rows);
     const Reduction reduction = reduction_of(a, word_reduction);
     const T* const dy = a.dy().data;
-    T* const scratch = a.temporary(p.classes);
+    T* const scratch = first ? nullptr : a.temporary(scratch_size(p));
     const Wide<T> divisor = reduction == Reduction::mean ? static_cast<Wide<T>>(saved.divisor[0]) : Wide<T>(1);
-    for (std::int64_t r = 0; r < p.rows; ++r) {
-      T* const to = dx + r * p.classes;
-      const Wide<T> g = static_cast<Wide<T>>(dy[reduction == Reduction::none ? r : 0]) / divisor;
-      if (!p.ignored(r))
-        row_gradient(p, r, g, saved.largest[r], saved.exp_sum[r], scratch, to, first);
-      else if (first)
-        kernels::kernel_table<T>().fill(p.classes, 0, to);
-    }
+    const auto row_dy = [&](std::int64_t r) {
+      return static_cast<Wide<T>>(dy[reduction == Reduction::none ? r : 0]) / divisor;
+    };
+    for (std::int64_t r = 0; first && r < p.rows; ++r)
+      if (p.ignored(r)) std::fill_n(dx + r * p.classes, p.classes, T(0));
+    for_each_stretch(p, [&](std::int64_t row, std::int64_t count) {
+      add_gradients(p, row, count, saved, row_dy, scratch, dx, first);
+    });
   }
 };
 

@@ -21,6 +21,7 @@ CASES = {
     "cmudict": (["--data", SMALL / "dict.txt", "--hidden", 24, "--epochs", 60, "--batch", 8, "--lr", 1e-2, "--dropout", 0, "--hold", 0.1],
                 r"phoneme error rate ([\d.]+)%", 0, 90),
     "copy_memory": (["--blanks", 3, "--steps", 150, "--hidden", 32, "--batch", 16, "--fresh", 50], r"([\d.]+) of the memoryless", 0, 0.99),
+    "long_term": (["--length", 12, "--steps", 150, "--hidden", 16, "--lr", 1e-2, "--fresh", 200], r"LSTM, trained: (\d+) of 200", 190, 200),
     "names": (LISTS + ["--hidden", 16, "--epochs", 20, "--batch", 16, "--lr", 1e-2, "--seeds", 2], r"held out: ([\d.]+)%", 55, 100),
     "names_from_gender": (LISTS + ["--hidden", 24, "--epochs", 10, "--batch", 16, "--lr", 1e-2], r"held out: ([\d.]+) bits per letter", 1, 4.5),
     "plain_network": (["--steps", 3000], r"([\d.]+)% of 10000", 80, 100),
