@@ -109,6 +109,10 @@ void check_cotangent(const Shape& given, const Shape& wanted, const char* op) {
           wanted, given);
 }
 
+[[noreturn]] void no_memory(const char* op) {
+  fail(ErrorCode::out_of_memory, op, "memory for the parameters, directions or results could not be had");
+}
+
 Shape joined(const Shape& y, const Shape& x) {
   require(y.rank() + x.rank() <= Shape::max_rank, ErrorCode::unsupported, "jacobian",
           "the function's axes and those of x must be {} at most; given {} and {}", Shape::max_rank, y, x);
@@ -154,15 +158,17 @@ void reverse_rows(const Traced<T>& f, Lifted<T, T>& lifted, Tape<T>& tape, Var<T
 }  // namespace
 
 template <RealScalar T>
-JvpResult<T> jvp(Traced<D> f, Point<T> at, std::span<const Tensor<T>> direction, std::uint64_t seed) {
+JvpResult<T> jvp(Traced<D> f, Point<T> at, std::span<const Tensor<T>> direction, std::uint64_t seed) try {
   Lifted<T, D> lifted(at, direction, "jvp");
   Tape<D> tape;
   const Var<D> y = lifted.record(f, tape, seed, "jvp");
   return {values_of<T>(y.shape(), y.values()), tangents_of<T>(y.shape(), y.values())};
+} catch (const std::bad_alloc&) {
+  no_memory("jvp");
 }
 
 template <RealScalar T>
-VjpResult<T, TensorList<T>> vjp(Traced<T> f, Point<T> at, const Tensor<T>& cotangent, std::uint64_t seed) {
+VjpResult<T, TensorList<T>> vjp(Traced<T> f, Point<T> at, const Tensor<T>& cotangent, std::uint64_t seed) try {
   Lifted<T, T> lifted(at, {}, "vjp");
   Tape<T> tape;
   const Var<T> y = lifted.record(f, tape, seed, "vjp");
@@ -172,10 +178,13 @@ VjpResult<T, TensorList<T>> vjp(Traced<T> f, Point<T> at, const Tensor<T>& cotan
   return {std::move(value), lifted.gradients([](const Shape& s, std::span<const T> g) {
             return Tensor<T>(s, {g.begin(), g.end()});
           })};
+} catch (const std::bad_alloc&) {
+  no_memory("vjp");
 }
 
 template <RealScalar T>
-HvpResult<T, TensorList<T>> hvp(Traced<D> f, Point<T> at, std::span<const Tensor<T>> direction, std::uint64_t seed) {
+HvpResult<T, TensorList<T>> hvp(Traced<D> f, Point<T> at, std::span<const Tensor<T>> direction,
+                                std::uint64_t seed) try {
   Lifted<T, D> lifted(at, direction, "hvp");
   Tape<D> tape;
   const Var<D> y = lifted.record(f, tape, seed, "hvp");
@@ -183,12 +192,14 @@ HvpResult<T, TensorList<T>> hvp(Traced<D> f, Point<T> at, std::span<const Tensor
   const T value = static_cast<T>(y.item().value);
   tape.backward(y);
   return {value, lifted.gradients(values_of<T>), lifted.gradients(tangents_of<T>)};
+} catch (const std::bad_alloc&) {
+  no_memory("hvp");
 }
 
 // f is recorded once: its tangent is J v, and its walk from H J v, taken as a constant, ends in Jᵀ H J v.
 template <RealScalar T>
 GnvpResult<T, TensorList<T>> gnvp(Traced<D> f, Traced<D> loss, Point<T> at, std::span<const Tensor<T>> direction,
-                                  std::uint64_t seed) {
+                                  std::uint64_t seed) try {
   Lifted<T, D> lifted(at, direction, "gnvp");
   Tape<D> tape;
   const Var<D> z = lifted.record(f, tape, seed, "gnvp");
@@ -198,10 +209,12 @@ GnvpResult<T, TensorList<T>> gnvp(Traced<D> f, Traced<D> loss, Point<T> at, std:
   const std::span<const double> product = curved.product[0].values();
   tape.backward(z, std::vector<D>(product.begin(), product.end()));
   return {static_cast<T>(curved.value), lifted.gradients(values_of<T>)};
+} catch (const std::bad_alloc&) {
+  no_memory("gnvp");
 }
 
 template <RealScalar T>
-Tensor<T> jacobian(Traced<D> forward, Traced<T> reverse, Point<T> at, const JacobianOptions& options) {
+Tensor<T> jacobian(Traced<D> forward, Traced<T> reverse, Point<T> at, const JacobianOptions& options) try {
   Lifted<T, T> real(at, {}, "jacobian");
   Tape<T> tape;
   const Var<T> y = real.record(reverse, tape, options.seed, "jacobian");
@@ -214,6 +227,8 @@ Tensor<T> jacobian(Traced<D> forward, Traced<T> reverse, Point<T> at, const Jaco
   else
     forward_columns(forward, at, options.seed, result);
   return result;
+} catch (const std::bad_alloc&) {
+  no_memory("jacobian");
 }
 
 #define UNSPOOL_INSTANTIATE(T)                                                                                       \

@@ -1,6 +1,6 @@
 #include "tape/packed_weights.hpp"
 
-#include "tensor/gemm.hpp"
+#include "tensor/gemm_dual.hpp"
 
 namespace unspool::detail {
 
@@ -38,5 +38,6 @@ std::int64_t PackedWeights::bytes() const noexcept {
 
 template const float* PackedWeights::find(std::size_t, bool, std::int64_t, std::int64_t, const float*);
 template const double* PackedWeights::find(std::size_t, bool, std::int64_t, std::int64_t, const double*);
+template const Dual<double>* PackedWeights::find(std::size_t, bool, std::int64_t, std::int64_t, const Dual<double>*);
 
 }  // namespace unspool::detail

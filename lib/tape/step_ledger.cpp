@@ -52,9 +52,10 @@ class Shares {
       rows[i].norm = norm_of(scalar_type<T>, share_of_step.data(), size_);
       rows[i].running_norm = norm_of(ScalarType::float64, sum.data(), size_);
     }
+    const std::vector<T> whole(sum.begin(), sum.end());
     for (StepShare& row : rows) {
       share(row.step, share_of_step.data());
-      for (std::size_t k = 0; k < sum.size(); ++k) row.dot += maths::value(share_of_step[k]) * sum[k];
+      row.dot = maths::value(kernels::kernel_table<T>().dot(size_, share_of_step.data(), whole.data()));
       const double norms = row.norm * rows.front().running_norm;
       row.cosine = norms > 0 ? std::clamp(row.dot / norms, -1.0, 1.0) : 0;
     }

@@ -28,7 +28,7 @@ template <class T>
 void gemm(bool ta, bool tb, std::int64_t m, std::int64_t n, std::int64_t k, const T* a, std::int64_t lda, const T* b,
           std::int64_t ldb, bool accumulate, T* c, std::int64_t ldc, Workspace& workspace);
 
-/// Of duals: three real products (gemm_dual.cpp). There is no packed form of them.
+/// Of duals: three real products (gemm_dual.cpp). Their packed form is in gemm_dual.hpp.
 template <>
 void gemm(bool ta, bool tb, std::int64_t m, std::int64_t n, std::int64_t k, const Dual<double>* a, std::int64_t lda,
           const Dual<double>* b, std::int64_t ldb, bool accumulate, Dual<double>* c, std::int64_t ldc,

@@ -139,6 +139,31 @@ TEST_CASE("a product of duals is the product of the values and, for the tangents
           }
 }
 
+TEST_CASE("duals by a packed parameter have the bits of duals by a plain tensor, with tangents or without") {
+  us::Random random(us::Seed{6});
+  for (const bool constant : {true, false})
+    for (const std::int64_t rows : {1, 3, 20})
+      for (const bool transposed : {true, false}) {
+        us::ParameterSet<D> params;
+        us::Parameter<D>& w = params.add("w", {9, 9}, us::uniform(-1, 1));
+        if (!constant)
+          for (D& v : w.mutable_values()) v.tangent = random.uniform(-1, 1);
+        us::Tape<D> tape;
+        const us::Var<D> plain = tape.input({9, 9}, w.values());
+        us::Tensor<D> x({rows, 9});
+        for (D& v : x.values()) v = D(random.uniform(-1, 1), random.uniform(-1, 1));
+        const us::Var<D> h = tape.input(x);
+        for (int use = 0; use < 3; ++use) {  // packed from the second use on
+          const us::Var<D> a = matmul(h, w, false, transposed), b = matmul(h, plain, false, transposed);
+          for (std::size_t i = 0; i < a.values().size(); ++i) {
+            CHECK(a.values()[i].value == b.values()[i].value);
+            CHECK(a.values()[i].tangent == b.values()[i].tangent);
+          }
+        }
+        CHECK(tape.stats().packed_bytes > 0);
+      }
+}
+
 TEST_CASE("the kernels of duals agree with the loops they stand for") {
   const auto& tuned = us::kernels::dual_table();
   const auto& plain = us::kernels::reference_table<D>();
