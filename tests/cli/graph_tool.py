@@ -95,6 +95,7 @@ def answers_in_words(folder):
     assert "alive at the peak:" in run(folder, "memory", "g.json")
     assert "recorded again" in run(folder, "memory", "g.json", "--budget", str(stat["peak_bytes"] * 3 // 4))
     assert "impossible" in run(folder, "memory", "g.json", "--budget", "1kB", code=1)
+    assert "within 2 kB: " in run(folder, "memory", "g.json", "--budget", "2kB", code=1)  # as it prints them: 2000 bytes
     found = run(folder, "query", "g.json", "op=rnn_cell & t=3 & param=l0.weight_hh").splitlines()
     assert len(found) == 1 and found[0].startswith("%"), found
     assert run(folder, "query", "g.json", "t=99", "--count", code=1) == "0\n"

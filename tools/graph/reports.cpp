@@ -166,7 +166,7 @@ void add_memory(CLI::App& app, Context& context) {
   const auto file = add_file(*command);
   auto budget = std::make_shared<std::uint64_t>(0);
   command->add_option("--budget", *budget, "bytes, such as 64MiB or 1000000")
-      ->transform(CLI::AsSizeValue(false))
+      ->transform(CLI::AsSizeValue(true))
       ->option_text("BYTES");
   command->callback([=, &context] {
     const us::Graph graph = us::with_found_steps(read_input(*file, context));
