@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""The library runs no code of its own before main: no object has a dynamic initialiser, but for the two files that
+"""The library runs no code of its own before main: no object has a dynamic initialiser, but for the three files that
 include xtensor, whose headers bring in <iostream> and with it the standard library's."""
 import subprocess
 import sys
 
 
-XTENSOR = ("_GLOBAL__sub_I_gemm_reference.cpp", "_GLOBAL__sub_I_orthogonal.cpp")
+XTENSOR = ("_GLOBAL__sub_I_gemm_reference.cpp", "_GLOBAL__sub_I_orthogonal.cpp", "_GLOBAL__sub_I_spectral.cpp")
 
 
 def main():
