@@ -52,9 +52,13 @@ double NodeFacts::number(std::string_view key, std::uint32_t node, bool& known) 
 
 std::vector<std::string> NodeFacts::parameters(std::uint32_t node) const {
   std::vector<std::string> names;
+  const auto add = [&](const std::string& name) {
+    names.push_back(name);
+    if (const std::size_t dot = name.find_last_of('.'); dot != std::string::npos) names.push_back(name.substr(dot + 1));
+  };
   const std::int32_t own = graph_.nodes[node].parameter_index;
-  if (own >= 0) names.push_back(graph_.parameters[own].name);
-  for (const std::uint32_t k : parameters_of(graph_, placement_, node)) names.push_back(graph_.parameters[k].name);
+  if (own >= 0) add(graph_.parameters[own].name);
+  for (const std::uint32_t k : parameters_of(graph_, placement_, node)) add(graph_.parameters[k].name);
   return names;
 }
 

@@ -21,6 +21,7 @@ class NodeFacts {
   double number(std::string_view key, std::uint32_t node, bool& known) const;
 
  private:
+  /// Of what the node is or reads: the whole name, and its last part ("weight_hh_l0" of "rnn.weight_hh_l0").
   std::vector<std::string> parameters(std::uint32_t node) const;
   std::string shape(std::uint32_t node) const;
 

@@ -17,6 +17,7 @@ test("a query finds what its terms say", async ({open}) => {
   equal(await count("op=tanh t=3..5"), 12, "a range");
   equal(await count("op=tanh & !(t>2 | t=0)"), 8, "not and or");
   equal(await count("param=encoder.weight_hh_l0"), steps + 1, "a parameter and its uses");
+  equal(await count("param=weight_hh_l0"), steps + 1, "its last part");
   equal(await count("param=*weight_hh*"), 2 * (steps + 1), "a star");
   equal(await count("scope~lstm.1$ & /sig.*d|mul/"), 6 * steps, "patterns");
   equal(await count("head"), steps + 2, "a word");

@@ -98,6 +98,7 @@ def answers_in_words(folder):
     assert "within 2 kB: " in run(folder, "memory", "g.json", "--budget", "2kB", code=1)  # as it prints them: 2000 bytes
     found = run(folder, "query", "g.json", "op=rnn_cell & t=3 & param=l0.weight_hh").splitlines()
     assert len(found) == 1 and found[0].startswith("%"), found
+    assert run(folder, "query", "g.json", "op=rnn_cell & t=3 & param=weight_hh", "--count") == "1\n"
     assert run(folder, "query", "g.json", "t=99", "--count", code=1) == "0\n"
     assert run(folder, "verify", "g.json").endswith(" nodes hold\n")
     assert json.loads(run(folder, "export", "g.json", "--to", "perfetto"))["traceEvents"]

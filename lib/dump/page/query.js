@@ -52,9 +52,10 @@ const KEYS = {
   role: {text: (f, i) => Object.keys(ROLE)[f.role[i]]},
   param: {
     texts: (f, i) =>
-      [...f.parametersOf(i), ...(f.graph.parameter[i] >= 0 ? [f.graph.parameter[i]] : [])].map(
-        (p) => f.graph.parameters[p].name,
-      ),
+      [...f.parametersOf(i), ...(f.graph.parameter[i] >= 0 ? [f.graph.parameter[i]] : [])].flatMap((p) => {
+        const {name} = f.graph.parameters[p];
+        return [name, lastPart(name, ".")];
+      }),
   },
   t: {number: (f, i) => f.graph.step[i]},
   id: {number: (f, i) => i},
