@@ -39,21 +39,29 @@ struct Model {
   }
 };
 
+/// Training begins with sequences of 10 steps, which grow by a factor until two thirds of it are over.
+std::int64_t grown(std::int64_t length, double done) {
+  const double shortest = std::min(10.0, static_cast<double>(length)), share = std::min(1.0, 1.5 * done);
+  return static_cast<std::int64_t>(shortest * std::pow(static_cast<double>(length) / shortest, share));
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
-  const Options o(argc, argv, "length=400 steps=2000 batch=32 hidden=64 lr=4e-3 seed=1 seeds=5 threads=1 fresh=1000");
+  const Options o(argc, argv, "length=400 steps=3000 batch=32 hidden=64 lr=5e-3 seed=1 seeds=5 threads=1 fresh=1000");
   const std::int64_t length = o.integer("length"), batch = o.integer("batch"), steps = o.integer("steps");
   double worst = 0;
   for (std::int64_t k = 0; k < o.integer("seeds"); ++k) {
     const us::Seed seed = o.seed(k);
     Model m(o.integer("hidden"), seed);
     Trainer trainer(m.params, {.steps = steps, .lr = o.real("lr"), .threads = o.integer("threads")});
-    for (std::int64_t step = 0; step < steps; ++step)
+    for (std::int64_t step = 0; step < steps; ++step) {
+      const std::int64_t now = grown(length, static_cast<double>(step) / static_cast<double>(steps));
       trainer.step(batch, [&](us::Tape<>& tape, const us::Shard& s) {
         us::Random random = draws(seed, step, s);
-        return m.loss(tape, Problem(length, s.rows(), random));
+        return m.loss(tape, Problem(now, s.rows(), random));
       });
+    }
     us::Tape<> tape;
     us::Random random(seed);  // a stream that no training step drew from
     const double error = m.loss(tape, Problem(length, o.integer("fresh"), random)).item();

@@ -4,7 +4,7 @@
 // Every verse begins with its place, "Heb1:2 ", and the last books have names that no other book has. So books get
 // other names at random while training: the network learns to repeat the name it has read and not to know them all.
 //
-//   bible --data bible.txt --epochs 3
+//   bible --data bible.txt --epochs 2
 #include <filesystem>
 #include <numbers>
 
@@ -78,7 +78,7 @@ double held_out_bits(const Model& m, std::span<const std::int32_t> ids, std::int
 
 int main(int argc, char** argv) {
   const Options o(argc, argv,
-                  "data=bible.txt hidden=512 epochs=3 batch=64 steps=50 lr=3e-3 threads=1 seed=1 sample=400 weights=");
+                  "data=bible.txt hidden=512 epochs=2 batch=64 steps=50 lr=3e-3 threads=1 seed=1 sample=400 weights=");
   const std::string text = us::read_text(o.text("data"));
   const us::Vocabulary characters = us::Vocabulary::build(text, {.unit = us::TextUnit::bytes});
   const std::string_view train = std::string_view(text).substr(0, text.size() / 20 * 19);

@@ -15,7 +15,8 @@ namespace {
 constexpr int features = 5;  // word, last 3 and 2 letters, first 3 letters, shape
 using Sentence = std::vector<std::pair<std::string, std::int64_t>>;  // words and tags
 
-// The first entry that a tag begins with decides; what none begins is punctuation.
+// 0 . 1 DET 2 PRT 3 ADJ 4 VERB 5 CONJ 6 NUM 7 ADP 8 NOUN 9 PRON 10 X 11 ADV: the first entry that a tag begins with
+// decides; what none begins is punctuation.
 constexpr std::pair<const char*, int> universal[] = {
     {"fw", 10}, {"nil", 10}, {"abx", 1}, {"ab", 2}, {"ap", 3},   {"at", 1},  {"be", 4}, {"cc", 5},  {"cd", 6},
     {"cs", 7},  {"do", 4},   {"dt", 1},  {"ex", 2}, {"hv", 4},   {"in", 7},  {"jj", 3}, {"md", 4},  {"nn", 8},

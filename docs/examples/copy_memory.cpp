@@ -35,10 +35,10 @@ struct Model {
   us::LSTM<> lstm;
   us::Linear<> head;
 
-  Model(std::int64_t hidden, double forget_bias, us::Seed seed)
+  Model(std::int64_t hidden, us::Seed seed)
       : params(seed),
         embed(params, "embed", {.count = kinds, .width = 16}),
-        lstm(params, "lstm", {.input = 16, .hidden = hidden, .forget_bias = forget_bias}),
+        lstm(params, "lstm", {.input = 16, .hidden = hidden}),
         head(params, "head", {.input = hidden, .output = symbols + 1}) {}
 
   us::Var<> loss(us::Tape<>& tape, const Problem& p) const {
@@ -49,17 +49,19 @@ struct Model {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const Options o(argc, argv,
-                  "blanks=50 steps=4000 batch=64 hidden=128 lr=4e-3 forget_bias=4 seed=1 threads=1 fresh=1000");
+  const Options o(argc, argv, "blanks=50 steps=4500 batch=64 hidden=128 lr=4e-3 seed=1 threads=1 fresh=1000");
   const std::int64_t blanks = o.integer("blanks"), batch = o.integer("batch"), steps = o.integer("steps");
   const us::Seed seed = o.seed();
-  Model m(o.integer("hidden"), o.real("forget_bias"), seed);
+  Model m(o.integer("hidden"), seed);
+  chrono_biases(m.params, "lstm", blanks + 2 * copied, seed);
   Trainer trainer(m.params, {.steps = steps, .lr = o.real("lr"), .threads = o.integer("threads")});
-  for (std::int64_t step = 0; step < steps; ++step)
+  for (std::int64_t step = 0; step < steps; ++step) {
+    const std::int64_t now = std::min(blanks, 2 * blanks * step / steps);  // the delay grows during the first half
     trainer.step(batch, [&](us::Tape<>& tape, const us::Shard& s) {
       us::Random random = draws(seed, step, s);
-      return m.loss(tape, Problem(blanks, s.rows(), random));
+      return m.loss(tape, Problem(now, s.rows(), random));
     });
+  }
   us::Tape<> tape;
   us::Random random(seed);
   const double loss = m.loss(tape, Problem(blanks, o.integer("fresh"), random)).item();

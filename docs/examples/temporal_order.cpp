@@ -45,7 +45,7 @@ struct Model {
   explicit Model(us::Seed seed)
       : params(seed),
         embed(params, "embed", {.count = 8, .width = 8}),
-        lstm(params, "lstm", {.input = 8, .hidden = 32, .forget_bias = 3}),
+        lstm(params, "lstm", {.input = 8, .hidden = 32}),
         head(params, "head", {.input = 32, .output = 4}) {}
 
   us::Var<> logits(us::Tape<>& tape, const Batch& b) const {
@@ -62,6 +62,7 @@ int main(int argc, char** argv) {
   for (std::int64_t k = 0; k < o.integer("seeds"); ++k) {
     const us::Seed seed = o.seed(k);
     Model m(seed);
+    chrono_biases(m.params, "lstm", length, seed);
     Trainer trainer(m.params, {.steps = steps, .lr = o.real("lr"), .threads = o.integer("threads")});
     for (std::int64_t step = 0; step < steps; ++step)
       trainer.step(o.integer("batch"), [&](us::Tape<>& tape, const us::Shard& s) {

@@ -76,6 +76,20 @@ inline us::Random draws(us::Seed seed, std::int64_t step, const us::Shard& s) {
   return us::Random(seed, static_cast<std::uint64_t>(2 * step + s.index + 1));
 }
 
+/// Biases of a one-layer LSTM for dependencies of up to `steps` steps: forget gates log u with u uniform in 1..steps - 1,
+/// input gates the negative of it (Tallec and Ollivier, ICLR 2018, section 2.2).
+inline void chrono_biases(us::ParameterSet<>& params, const std::string& lstm, std::int64_t steps, us::Seed seed) {
+  const std::span<float> bias = params[lstm + ".bias_ih_l0"].mutable_values();
+  const std::span<float> other = params[lstm + ".bias_hh_l0"].mutable_values();
+  const std::size_t hidden = bias.size() / 4;  // gates i, f, g, o
+  us::Random random(seed, 1'000'000'007);
+  std::ranges::fill(bias, 0.0f), std::ranges::fill(other, 0.0f);
+  for (std::size_t k = 0; k < hidden; ++k) {
+    bias[hidden + k] = static_cast<float>(std::log(random.uniform(1, static_cast<double>(steps - 1))));
+    bias[k] = -bias[hidden + k];
+  }
+}
+
 /// A seconds counter.
 class Clock {
  public:
