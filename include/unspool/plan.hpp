@@ -6,6 +6,7 @@
 // unroll() with a byte budget follows such a plan by itself (checkpoint.hpp); Schedule is for loops of your own.
 #pragma once
 
+#include <concepts>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -14,9 +15,10 @@
 
 namespace unspool {
 
-constexpr std::int64_t KiB(std::int64_t n) { return n << 10; }
-constexpr std::int64_t MiB(std::int64_t n) { return n << 20; }
-constexpr std::int64_t GiB(std::int64_t n) { return n << 30; }
+// Whole numbers only: a NaN has no bytes.
+constexpr std::int64_t KiB(std::integral auto n) { return static_cast<std::int64_t>(n) * 1024; }
+constexpr std::int64_t MiB(std::integral auto n) { return KiB(n) * 1024; }
+constexpr std::int64_t GiB(std::integral auto n) { return MiB(n) * 1024; }
 
 /// What a walk back over `steps` steps within a budget takes and costs. A step's recording counts step_bytes, a stored
 /// state state_bytes; the state that the first step starts from is the caller's and counts nothing.
@@ -85,8 +87,9 @@ class UNSPOOL_API Schedule {
  public:
   /// Throws what plan() throws.
   Schedule(std::int64_t steps, std::int64_t step_bytes, std::int64_t state_bytes, std::int64_t budget);
+  Schedule(const Schedule& other);
   Schedule(Schedule&& other) noexcept;
-  Schedule& operator=(Schedule&& other) noexcept;
+  Schedule& operator=(Schedule other) noexcept;
   ~Schedule() { detail::drop_planner(planner_); }
 
   const Plan& plan() const { return plan_; }

@@ -12,13 +12,22 @@
 #pragma once
 
 #include "unspool/ops.hpp"
+#include "unspool/recompute.hpp"
 #include "unspool/sequence.hpp"
 #include "unspool/state.hpp"
 
 namespace unspool {
 
 struct UnrollOptions {
+  static constexpr std::int64_t unlimited = INT64_MAX;
+
   bool reverse = false;  ///< from each row's last step to its first; outputs stay at their steps
+  /// Bytes that the steps may take on the tape, such as us::MiB(64): recordings, stored states, outputs, and gradients
+  /// while backward() walks the steps. What does not fit is forgotten and computed again, as plan() has it (plan.hpp);
+  /// gradients keep their bits. Not counted are packed weights and the at most 256 rows that wait for each parameter's
+  /// gradient: they depend on the parameters alone.
+  std::int64_t memory = unlimited;
+  bool outputs = true;  ///< false: the outputs are not wanted, only the last state; saves their memory
 };
 
 /// What a run over a batch of sequences returns: every step's output, [T,B,...] or a Sequence as the input was, and the
@@ -147,8 +156,9 @@ Var<T> cell_input(Cell& cell, const Var<T>& x, Where where) {
     return cell.project(x);
 }
 template <class State, class Cell, Scalar T>
-Var<T> cell_input(Cell& cell, const Sequence<T>& xs, Where where) {
+Var<T> cell_input(Cell& cell, const Sequence<T>& xs, bool reverse, Where where) {
   const LabelGuard rows = xs.by_step();
+  if (reverse) reverse_packed(*xs.packed().tape());
   return cell_input<State>(cell, xs.packed(), where);
 }
 
@@ -208,7 +218,7 @@ State run(Cell& cell, const Sequence<T>& xs, State initial, const RunPlan<T>& pl
     check_rows(v, batch, "the initial state");
     if (!sorted && !plan.rows_alike) v = index_select(v, 0, Ids(order), where);
   });
-  const Var<T> input = cell_input<State>(cell, xs, where);
+  const Var<T> input = cell_input<State>(cell, xs, plan.reverse, where);
   check_rows(input, total, "the projected input");
 
   StepWalk walk(xs.lengths(), order, plan.reverse);
@@ -245,6 +255,9 @@ void check_initial_widths(const Cell& cell, State& initial, std::int64_t batch) 
   }
 }
 
+/// Throws bad_argument below 0, empty_sequence for 0.
+UNSPOOL_API void check_steps(std::int64_t steps);
+
 /// The longest length.
 template <Scalar T>
 std::int64_t step_count(const Sequence<T>& xs) {
@@ -255,7 +268,7 @@ std::int64_t step_count(const Sequence<T>& xs) {
 template <class Cell, Scalar T, class State>
 Var<T> no_outputs(Cell& cell, const Sequence<T>& xs, State state, Where where) {
   for_each_var(state, [&](Var<T>& v) { v = slice(v, 0, 0, 0, where); });
-  const Var<T> x = cell_input<State>(cell, xs, where);
+  const Var<T> x = cell_input<State>(cell, xs, false, where);
   return accept<Cell, T>(cell_step(cell, x, state, where), state);
 }
 
@@ -267,11 +280,49 @@ Var<T> assembled(const VarArray<T>& outputs, std::int64_t runs, Where where) {
   return runs == 1 ? unspool::concat(all, 0, where) : unspool::block(all, static_cast<int>(runs), where);
 }
 
+/// Each row's value after its last step (in reverse: its first), from the values of all steps [N,H]; rows without steps
+/// keep their initial value, from `initial` in packed order. In the order of the batch.
+template <Scalar T>
+Var<T> final_rows(const Sequence<T>& xs, bool reverse, const Var<T>& values, const Var<T>& initial, Where where) {
+  TapeCore& tape = *xs.packed().tape();
+  const std::int64_t batch = xs.batch();
+  StepWalk walk(xs.lengths(), xs.sorted_indices(), false);
+  Scratch<Var<T>> parts(tape, walk.count() + 1);
+  std::int64_t at = walk.count() + 1, first = 0, rows = batch;
+  // The rows that leave before a step, and in the end those of the last step: the longest rows come first.
+  const auto leave = [&](std::int64_t from, std::int64_t left) {
+    parts[--at] = from < 0 ? slice(initial, 0, left, rows, where) : slice(values, 0, from + left, from + rows, where);
+    rows = left;
+  };
+  for (first = -1; walk.next(); first = walk.first()) {
+    if (walk.rows() < rows) leave(first, walk.rows());
+    if (reverse) {
+      leave(walk.first(), 0);
+      break;
+    }
+  }
+  if (rows > 0) leave(first, 0);
+  const std::span<const Var<T>> all(parts.begin() + at, parts.end());
+  Var<T> last = all.size() == 1 ? all[0] : unspool::concat(all, 0, where);
+  if (is_identity(xs.sorted_indices())) return last;
+  Scratch<std::int64_t> inverse(tape, batch);
+  invert(xs.sorted_indices(), {inverse.begin(), inverse.size()});
+  return index_select(last, 0, Ids(inverse), where);
+}
+
+template <class Cell, Scalar T, class State>
+Var<T> run_within(Cell& cell, const Sequence<T>& xs, State& state, const UnrollOptions& options, bool rows_alike,
+                  Where where);
+template <class Step, class State>
+class LossBody;
+
 }  // namespace detail
 
 /// Runs a cell over a batch of sequences from an initial state whose Vars are [B,...]. Nodes of step t carry its number.
-/// Where no row has a step the cell is called once, with no rows, to know what its outputs look like. Throws
-/// shape_mismatch for a state or output that has not one row for each of x, and what the cell throws.
+/// Where no row has a step the cell is called once, with no rows, to know what its outputs look like. Within a budget
+/// the cell is copied (one that cannot be must itself live so long), and what it refers to must live until backward(). Throws shape_mismatch for a state or output that
+/// has not one row for each of x, bad_argument for an impossible budget, naming the least possible one, and what the cell
+/// throws.
 template <class Cell, Scalar T, class State>
 SequenceOutput<Sequence<T>, State> unroll(Cell&& cell, const Sequence<T>& xs, State initial,
                                           const UnrollOptions& options = {}, Where where = Where::current()) {
@@ -279,15 +330,20 @@ SequenceOutput<Sequence<T>, State> unroll(Cell&& cell, const Sequence<T>& xs, St
   detail::TapeCore& tape = detail::tape_of(xs.packed(), "unroll");
   detail::check_initial_widths(cell, initial, xs.batch());
   const std::int64_t steps = detail::step_count(xs);
+  if (options.memory != UnrollOptions::unlimited && steps > 0 && detail::forgets(tape)) {
+    const Var<T> ys = detail::run_within<Plain, T>(cell, xs, initial, options, false, where);
+    return {options.outputs ? xs.with(ys) : Sequence<T>(), std::move(initial)};
+  }
   if constexpr (requires { cell.run(xs, initial, true, where); })
     if (steps > 0 && cell.runs()) {
       const Var<T> ys = cell.run(xs, initial, options.reverse, where);
-      return {xs.with(ys), std::move(initial)};
+      return {options.outputs ? xs.with(ys) : Sequence<T>(), std::move(initial)};
     }
   detail::VarArray<T> outputs(tape, std::max<std::int64_t>(steps, 1));
   State last = detail::run<Plain, T>(cell, xs, std::move(initial),
                                      {.reverse = options.reverse, .outputs = outputs.begin()}, where);
   if (steps == 0) outputs[0] = detail::no_outputs(cell, xs, last, where);
+  if (!options.outputs) return {Sequence<T>(), std::move(last)};
   return {xs.with(detail::assembled(outputs, 1, where)), std::move(last)};
 }
 
@@ -296,7 +352,48 @@ template <class Cell, Scalar T, class State>
 SequenceOutput<Var<T>, State> unroll(Cell&& cell, const Var<T>& x, State initial, const UnrollOptions& options = {},
                                      Where where = Where::current()) {
   auto [outputs, last] = unroll(cell, Sequence<T>(Located<T>(x, where)), std::move(initial), options, where);
-  return {outputs.padded(0, where), std::move(last)};
+  return {options.outputs ? outputs.padded(0, where) : Var<T>(), std::move(last)};
+}
+
+/// What a run over steps with a loss each returns: the sum of the losses and the last state.
+template <class Loss, class State>
+struct LossOutput {
+  Loss loss;
+  State state;
+};
+
+/// Runs step(t, state), which returns a pair {loss, next state}, for t = 0, 1, ..., steps - 1 and adds the losses up. For
+/// sequences so long that even their outputs are too much: a step takes what it needs of inputs and targets itself, and
+/// within a budget nothing is kept for it. The step is copied, and what it refers to must live until backward(). Throws
+/// empty_sequence for no steps, bad_argument, not_scalar, and what the step throws.
+template <class Step, class State>
+auto unroll(std::int64_t steps, Step step, State initial, const UnrollOptions& options = {},
+            Where where = Where::current()) {
+  using Loss = std::decay_t<decltype(step(std::int64_t{}, std::as_const(initial)).first)>;
+  LossOutput<Loss, State> result{Loss(), std::move(initial)};
+  detail::check_steps(steps);
+  std::vector<detail::Handle> handles;
+  for_each_var(result.state, [&](const auto& v) { handles.push_back(v); });
+  detail::TapeCore& tape = detail::tape_of(handles.empty() ? detail::Handle() : handles[0], "unroll");
+  if (options.memory != UnrollOptions::unlimited && detail::forgets(tape)) {
+    auto* const body = new detail::LossBody<Step, State>(std::move(step), result.state);
+    detail::Handle loss;
+    detail::run_steps(
+        tape, body,
+        {.steps = steps, .outputs = detail::StepOutputs::sum, .memory = std::max<std::int64_t>(options.memory, 0)},
+        handles, loss, where);
+    std::size_t part = 0;
+    for_each_var(result.state, [&](auto& v) { v = std::remove_reference_t<decltype(v)>(handles[part++]); });
+    result.loss = Loss(loss);
+    return result;
+  }
+  for (std::int64_t t = 0; t < steps; ++t) {
+    const LabelGuard label = detail::enter_step(tape, t);
+    auto [loss, next] = step(t, std::as_const(result.state));
+    result.loss = t == 0 ? loss : add(result.loss, loss, where);
+    result.state = std::move(next);
+  }
+  return result;
 }
 
 /// Two cells, one in each direction, outputs side by side: rows [.., m] and [.., n] become [.., m + n].
@@ -310,3 +407,5 @@ SequenceOutput<Sequence<T>, std::pair<ForwardState, BackwardState>> bidirectiona
 }
 
 }  // namespace unspool
+
+#include "unspool/unroll_within.hpp"

@@ -57,6 +57,9 @@ void StreamCore::close() {
     const std::span<std::byte> first = bytes(state);
     start_.insert(start_.end(), first.begin(), first.end());
   }
+  for (std::uint32_t i = 0; i < tape_->node_count(); ++i)
+    require(tape_->node(i).rule != &segment_rule, ErrorCode::unsupported, op,
+            "a step keeps what it records: it cannot contain a checkpoint or a budget");
   copies_.resize(start_.size());
   // The second use of a weight packs it; what a rule takes for a while comes from a pool that has it from then on.
   for (int run = 0; run < 2; ++run) tape_->recompute(0, tape_->node_count());

@@ -58,6 +58,7 @@ Handle record_steps(const Sequence<T>& xs, bool reverse, const Handle& hs, Where
     if (const std::int64_t rows = stretches.begins(k)) {
       begin = reverse ? walk.first() + walk.rows() - rows : walk.first();
       const LabelGuard by_step = xs.by_step(begin, rows);
+      if (reverse) reverse_packed(tape);
       xg = project(rows_of(xs.packed(), begin, begin + rows, xs.total(), where));
     }
     const LabelGuard step = enter_step(tape, walk.step());
@@ -68,36 +69,6 @@ Handle record_steps(const Sequence<T>& xs, bool reverse, const Handle& hs, Where
     before = rows;
   }
   return last;
-}
-
-/// Each row's value after its last step (in reverse: its first), from the values of all steps [N,H]; rows without steps
-/// keep their initial value, from `initial` in packed order. In the order of the batch.
-template <Scalar T>
-Var<T> final_rows(const Sequence<T>& xs, bool reverse, const Var<T>& values, const Var<T>& initial, Where where) {
-  TapeCore& tape = *xs.packed().tape();
-  const std::int64_t batch = xs.batch();
-  StepWalk walk(xs.lengths(), xs.sorted_indices(), false);
-  Scratch<Var<T>> parts(tape, walk.count() + 1);
-  std::int64_t at = walk.count() + 1, first = 0, rows = batch;
-  // The rows that leave before a step, and in the end those of the last step: the longest rows come first.
-  const auto leave = [&](std::int64_t from, std::int64_t left) {
-    parts[--at] = from < 0 ? slice(initial, 0, left, rows, where) : slice(values, 0, from + left, from + rows, where);
-    rows = left;
-  };
-  for (first = -1; walk.next(); first = walk.first()) {
-    if (walk.rows() < rows) leave(first, walk.rows());
-    if (reverse) {
-      leave(walk.first(), 0);
-      break;
-    }
-  }
-  if (rows > 0) leave(first, 0);
-  const std::span<const Var<T>> all(parts.begin() + at, parts.end());
-  Var<T> last = all.size() == 1 ? all[0] : unspool::concat(all, 0, where);
-  if (is_identity(xs.sorted_indices())) return last;
-  Scratch<std::int64_t> inverse(tape, batch);
-  invert(xs.sorted_indices(), {inverse.begin(), inverse.size()});
-  return index_select(last, 0, Ids(inverse), where);
 }
 
 }  // namespace unspool::detail

@@ -1,5 +1,7 @@
 #include "unspool/unroll.hpp"
 
+#include "base/check.hpp"
+
 namespace unspool::detail {
 
 StepWalk::StepWalk(std::span<const std::int64_t> lengths, std::span<const std::int64_t> order, bool reverse)
@@ -41,6 +43,11 @@ bool is_identity(std::span<const std::int64_t> order) {
 void invert(std::span<const std::int64_t> order, std::span<std::int64_t> inverse) {
   for (std::size_t i = 0; i < order.size(); ++i)
     inverse[static_cast<std::size_t>(order[i])] = static_cast<std::int64_t>(i);
+}
+
+void check_steps(std::int64_t steps) {
+  require(steps >= 0, ErrorCode::bad_argument, "unroll", "the number of steps must not be negative; given {}", steps);
+  require(steps > 0, ErrorCode::empty_sequence, "unroll", "a sum of losses needs a step; given none");
 }
 
 void packed_rows(std::span<const std::int64_t> lengths, std::span<const std::int64_t> order,

@@ -27,6 +27,18 @@ constexpr std::int64_t largest_growth_bytes = 16 << 20;  // beyond this a chunk 
   return chunk_;
 }
 
+void Arena::reserve(std::int64_t bytes) {
+  if (bytes <= end_ - next_) return;
+  const std::uint32_t next = chunks_.empty() ? 0 : at_ + 1;
+  if (next < chunks_.size() && chunks_[next].memory.bytes() >= bytes) return;
+  AlignedBuffer chunk(round_up(bytes, cache_line));
+  if (next < chunks_.size())
+    chunks_[next].memory = std::move(chunk);
+  else
+    chunks_.push_back({std::move(chunk)});
+  if (next == 0) rewind({});
+}
+
 std::int64_t Arena::used_bytes() const noexcept {
   if (chunks_.empty()) return 0;
   std::int64_t total = next_;

@@ -38,6 +38,19 @@ class Arena {
   /// What used_bytes() was when the byte before `end` was the last in use; -1 when the arena does not hold it.
   std::int64_t used_bytes_at(const void* end) const noexcept;
   std::int64_t reserved_bytes() const noexcept;
+  /// The next `bytes` will lie in one chunk that is no larger than it must be. Throws std::bad_alloc.
+  void reserve(std::int64_t bytes);
+  bool is_at(Position to) const noexcept { return at_ == to.chunk && next_ == static_cast<std::int64_t>(to.offset); }
+  /// Calls f(begin, end) for the memory that is in use behind a position.
+  template <class F>
+  void for_each_range_after(Position from, F f) const {
+    for (std::uint32_t i = from.chunk; i < chunks_.size() && i <= at_; ++i) {
+      const std::byte* const chunk = chunks_[i].memory.data();
+      const std::int64_t begin = i == from.chunk ? static_cast<std::int64_t>(from.offset) : 0;
+      const std::int64_t end = i == at_ ? next_ : chunks_[i].memory.bytes();
+      if (begin < end) f(chunk + begin, chunk + end);
+    }
+  }
   void release() noexcept {
     std::vector<Chunk>().swap(chunks_);
     rewind({});

@@ -11,6 +11,7 @@ namespace unspool::detail {
 
 void TapeCore::backward(const Handle& loss, const void* seed, std::int64_t seed_size, Where where) {
   const std::uint32_t index = resolve(loss, "backward", where);
+  require(!in_segment_, ErrorCode::bad_argument, "backward", "must not be called by a step or part that is recomputed");
   bool started = false;
   try {
     check_walk(nodes_[index], index, seed == nullptr, seed_size, where);
@@ -103,7 +104,7 @@ void TapeCore::prepare_walk(std::uint32_t index) {
 // were asked for, and what parameters and variables had received before the failure.
 void TapeCore::abandon_walk() noexcept {
   log_.end();
-  deferred_.clear();
+  deferred_.abandon(*this);
   heir_ = no_node;
   release_temporaries();
   forget_ledger();

@@ -1,6 +1,8 @@
 #include "tape/deferred.hpp"
 
 #include <algorithm>
+#include <cstring>
+#include <functional>
 
 #include "base/with_scalar.hpp"
 #include "tape/tape_core.hpp"
@@ -16,29 +18,30 @@ struct Rows {
   std::int64_t stride;
 };
 
-// In place where the steps' rows are already evenly spaced in time order, packed otherwise. Entries were pushed by a
-// walk from the last step to the first, so time order is from the back.
-template <class T>
-Rows<T> gather_rows(TapeCore& tape, const std::vector<Deferred::Entry>& entries, const void* Deferred::Entry::*rows_of,
-                    std::int64_t width, std::int64_t rows) {
-  const auto entry = [&](std::size_t i) -> const Deferred::Entry& { return entries[entries.size() - 1 - i]; };
-  const auto at = [&](std::size_t i) { return static_cast<const T*>(entry(i).*rows_of); };
-  const std::int64_t each = entry(0).rows;
-  const std::ptrdiff_t spacing = entries.size() > 1 ? at(1) - at(0) : each * width;
+// In place where the rows are evenly spaced in time order, packed otherwise. The walk goes from the last step to the
+// first, so time order is from the back. `entries` are the pieces of a stretch.
+template <class T, class Pieces>
+Rows<T> gather_rows(TapeCore& tape, const Pieces& pieces, const void* Deferred::Entry::*rows_of, std::int64_t width,
+                    std::int64_t rows) {
+  const auto piece = [&](std::size_t i) -> const auto& { return pieces[pieces.size() - 1 - i]; };
+  const auto at = [&](std::size_t i) {
+    return static_cast<const T*>(piece(i).entry->*rows_of) + piece(i).first * width;
+  };
+  const std::int64_t each = piece(0).rows;
+  const std::ptrdiff_t spacing = pieces.size() > 1 ? at(1) - at(0) : each * width;
   bool even = each == 1 ? spacing >= width : spacing == each * width;
-  for (std::size_t i = 0; even && i < entries.size(); ++i)
-    even = entry(i).rows == each && at(i) == at(0) + static_cast<std::ptrdiff_t>(i) * spacing;
+  for (std::size_t i = 0; even && i < pieces.size(); ++i)
+    even = piece(i).rows == each && at(i) == at(0) + static_cast<std::ptrdiff_t>(i) * spacing;
   if (even) return {at(0), each == 1 ? spacing : width};
   T* packed = static_cast<T*>(tape.temporary(rows * width * static_cast<std::int64_t>(sizeof(T))));
   T* out = packed;
-  for (std::size_t i = 0; i < entries.size(); ++i) out = std::copy_n(at(i), entry(i).rows * width, out);
+  for (std::size_t i = 0; i < pieces.size(); ++i) out = std::copy_n(at(i), piece(i).rows * width, out);
   return {packed, width};
 }
 
 }  // namespace
 
-void Deferred::push(TapeCore& tape, Kind kind, std::uint32_t target, std::int64_t m, std::int64_t n,
-                    const Entry& entry) {
+Deferred::Queue& Deferred::queue_of(Kind kind, std::uint32_t target, std::int64_t m, std::int64_t n) {
   // A tape has few parameters, and the one used last is likely the one used now.
   std::size_t at = 0;
   while (at < used_ &&
@@ -52,61 +55,177 @@ void Deferred::push(TapeCore& tape, Kind kind, std::uint32_t target, std::int64_
     fresh.m = m;
     fresh.n = n;
     fresh.rows = 0;
+    fresh.head = 0;
     fresh.entries.clear();
   }
-  Queue& queue = queues_[at];
-  queue.entries.push_back(entry);
-  queue.rows += entry.rows;
-  queued_bytes_ += entry.rows * (m + n) * tape.bytes_each();
-  // The next entry will likely have as many rows. Longer products gain nothing: C is read and written once a stretch.
-  if (kind == Kind::product && queue.rows + entry.rows > kernels::gemm_k_block) stretch_done_ = true;
-  ++entries_;
+  return queues_[at];
 }
 
-void Deferred::flush(TapeCore& tape) {
-  for (std::size_t i = 0; i < used_; ++i) {
-    with_scalar(tape.type(), [&]<class T>() { flush_queue<T>(tape, queues_[i]); });
-    if (tape.options().step_ledger) keep_steps(tape, queues_[i]);
-    ++flushes_;
+// Rows of steps that were recorded from the last to the first come one step at a time, in the order of the walk.
+void Deferred::push(TapeCore& tape, Kind kind, std::uint32_t target, std::int64_t m, std::int64_t n,
+                    const Entry& entry) {
+  Queue& queue = queue_of(kind, target, m, n);
+  ++entries_;
+  const Labels::PackedRows packed = tape.labels().context(tape.node(entry.node).context).packed;
+  if (!packed.reversed || packed.count != entry.rows) return append(tape, queue, entry, packed);
+  const Node& layout = tape.node(packed.layout);
+  const std::int64_t each = tape.bytes_each();
+  std::int64_t first = 0;
+  const auto add_step = [&](std::int64_t, std::int64_t rows) {
+    const std::int64_t from = std::max(first, packed.first);
+    const std::int64_t to = std::min(first += rows, packed.first + packed.count);
+    if (from >= to) return;
+    const std::int64_t skipped = from - packed.first;
+    Entry part = entry;
+    part.rows = to - from;
+    if (entry.a != nullptr) part.a = static_cast<const std::byte*>(entry.a) + skipped * m * each;
+    part.b = static_cast<const std::byte*>(entry.b) + skipped * n * each;
+    if (entry.ids != nullptr) part.ids = entry.ids + skipped;
+    append(tape, queue, part, {packed.layout, from, part.rows, true});
+  };
+  for_each_packed_step({layout.attrs(), static_cast<std::size_t>(layout.attr_count())}, add_step);
+}
+
+void Deferred::append(TapeCore& tape, Queue& queue, const Entry& entry, const Labels::PackedRows& packed) {
+  static_cast<Entry&>(queue.entries.emplace_back()) = entry;
+  queue.rows += entry.rows;
+  if (tape.options().step_ledger) {
+    const std::int64_t step = tape.labels().context(tape.node(entry.node).context).step;
+    tape.ledger().keep({queue.target, queue.kind, step, queue.m, queue.n, packed, entry});
   }
+  if (queue.rows >= stretch_rows(tape, queue)) stretch_done_ = true;
+}
+
+// As many as the product reads at a time, C being read and written once for them; fewer where they take much memory.
+std::int64_t Deferred::stretch_rows(const TapeCore& tape, const Queue& queue) {
+  const std::int64_t row_bytes = std::max<std::int64_t>((queue.m + queue.n) * tape.bytes_each(), 1);
+  return std::clamp<std::int64_t>(tape.options().deferred_bytes / row_bytes, 1, kernels::gemm_k_block);
+}
+
+bool Deferred::flush(TapeCore& tape, bool all, bool in_place) {
+  bool done = true;
+  for (std::size_t i = 0; i < used_; ++i) {
+    Queue& queue = queues_[i];
+    const std::int64_t whole = stretch_rows(tape, queue);
+    while (queue.rows >= whole || (all && queue.rows > 0)) {
+      const std::int64_t rows = std::min(whole, queue.rows);
+      take_stretch(queue, rows);
+      with_scalar(tape.type(), [&]<class T>() { add_stretch<T>(tape, queue, rows); });
+      ++flushes_;
+      while (queue.head < queue.entries.size() && queue.entries[queue.head].rows == 0)
+        give_back(tape, queue, queue.entries[queue.head++]);
+    }
+    queue.entries.erase(queue.entries.begin(), queue.entries.begin() + static_cast<std::ptrdiff_t>(queue.head));
+    queue.head = 0;
+    for (Waiting& left : queue.entries)
+      for (int part = 0; part < 3 && !in_place; ++part) copy(tape, queue, left, part);
+    done &= queue.entries.empty() || !in_place;
+  }
+  stretch_done_ = false;
+  if (all) used_ = 0;
+  return done;
+}
+
+// The first rows to come are the last ones of the entry queued first.
+void Deferred::take_stretch(Queue& queue, std::int64_t rows) {
+  stretch_.clear();
+  queue.rows -= rows;
+  for (std::size_t i = queue.head; rows > 0; ++i) {
+    Waiting& entry = queue.entries[i];
+    const std::int64_t taken = std::min(rows, entry.rows);
+    entry.rows -= taken;
+    rows -= taken;
+    stretch_.push_back({&entry, entry.rows, taken});
+  }
+}
+
+std::int64_t Deferred::part_bytes(const TapeCore& tape, const Queue& queue, int part, std::int64_t rows) {
+  return part == 2 ? rows * 8 : rows * (part == 0 ? queue.m : queue.n) * tape.bytes_each();
+}
+
+void Deferred::copy(TapeCore& tape, Queue& queue, Waiting& entry, int part) {
+  const void* from = part == 0 ? entry.a : part == 1 ? entry.b : entry.ids;
+  if (from == nullptr || entry.copies[part] != nullptr) return;
+  if (entry.copied == 0) entry.copied = entry.rows;
+  const std::int64_t bytes = part_bytes(tape, queue, part, entry.copied);
+  void* const to = tape.pool().take(bytes);
+  entry.copies[part] = to;
+  copied_bytes_ += GradientPool::granted_bytes(bytes);
+  std::memcpy(to, from, static_cast<std::size_t>(part_bytes(tape, queue, part, entry.rows)));
+  if (part == 0) entry.a = to;
+  if (part == 1) entry.b = to;
+  if (part == 2) entry.ids = static_cast<const std::int64_t*>(to);
+}
+
+void Deferred::give_back(TapeCore& tape, const Queue& queue, Waiting& entry) noexcept {
+  for (int part = 0; part < 3; ++part) {
+    if (entry.copies[part] == nullptr) continue;
+    const std::int64_t bytes = part_bytes(tape, queue, part, entry.copied);
+    tape.pool().give_back(entry.copies[part], bytes);
+    copied_bytes_ -= GradientPool::granted_bytes(bytes);
+    entry.copies[part] = nullptr;
+  }
+}
+
+void Deferred::detach(TapeCore& tape, Range memory) {
+  const auto inside = [&](const void* p) {
+    return p != nullptr && !std::less<>()(p, memory.begin) && std::less<>()(p, memory.end);
+  };
+  for (std::size_t i = 0; i < used_; ++i) {
+    Queue& queue = queues_[i];
+    for (std::size_t k = queue.head; k < queue.entries.size(); ++k) {
+      Waiting& entry = queue.entries[k];
+      if (inside(entry.a)) copy(tape, queue, entry, 0);
+      if (inside(entry.b)) copy(tape, queue, entry, 1);
+      if (inside(entry.ids)) copy(tape, queue, entry, 2);
+    }
+  }
+}
+
+void Deferred::retarget(std::uint32_t from, std::uint32_t to) {
+  for (std::size_t i = 0; i < used_; ++i)
+    if (queues_[i].target == from) queues_[i].target = to;
+}
+
+void Deferred::abandon(TapeCore& tape) noexcept {
+  for (std::size_t i = 0; i < used_; ++i)
+    for (Waiting& entry : queues_[i].entries) give_back(tape, queues_[i], entry);
   clear();
 }
 
-void Deferred::keep_steps(TapeCore& tape, const Queue& queue) {
-  for (const Entry& entry : queue.entries) {
-    const Labels::Context& at = tape.labels().context(tape.node(entry.node).context);
-    tape.ledger().keep({queue.target, queue.kind, at.step, queue.m, queue.n, at.packed, entry});
-  }
-}
-
 void Deferred::clear() {
+  for (std::size_t i = 0; i < used_; ++i) queues_[i].entries.clear();
   used_ = 0;
-  queued_bytes_ = 0;
+  copied_bytes_ = 0;
   stretch_done_ = false;
 }
 
 template <class T>
-void Deferred::flush_queue(TapeCore& tape, Queue& queue) {
-  const auto& entries = queue.entries;
+void Deferred::add_stretch(TapeCore& tape, const Queue& queue, std::int64_t rows) {
   if (queue.kind == Kind::product) {
-    const Rows<T> a = gather_rows<T>(tape, entries, &Entry::a, queue.m, queue.rows);
-    const Rows<T> b = gather_rows<T>(tape, entries, &Entry::b, queue.n, queue.rows);
+    const Rows<T> a = gather_rows<T>(tape, stretch_, &Entry::a, queue.m, rows);
+    const Rows<T> b = gather_rows<T>(tape, stretch_, &Entry::b, queue.n, rows);
     const Touched t = tape.touch(queue.target);
-    kernels::gemm<T>(true, false, queue.m, queue.n, queue.rows, a.data, a.stride, b.data, b.stride, !t.first,
+    kernels::gemm<T>(true, false, queue.m, queue.n, rows, a.data, a.stride, b.data, b.stride, !t.first,
                      static_cast<T*>(t.data), queue.n, tape.workspace());
-  } else if (queue.kind == Kind::columns) {
+    return;
+  }
+  const auto rows_of = [&](const Piece& piece) {
+    return static_cast<const T*>(piece.entry->b) + piece.first * queue.n;
+  };
+  if (queue.kind == Kind::columns) {
     const Touched t = tape.touch(queue.target);
     bool accumulate = !t.first;
-    for (std::size_t i = entries.size(); i-- > 0; accumulate = true)
-      kernels::kernel_table<T>().column_sums(entries[i].rows, queue.n, static_cast<const T*>(entries[i].b), queue.n,
+    for (std::size_t i = stretch_.size(); i-- > 0; accumulate = true)
+      kernels::kernel_table<T>().column_sums(stretch_[i].rows, queue.n, rows_of(stretch_[i]), queue.n,
                                              static_cast<T*>(t.data), accumulate);
-  } else {
-    T* table = static_cast<T*>(tape.zeroed(queue.target));
-    for (std::size_t i = entries.size(); i-- > 0;)
-      for (std::int64_t r = 0; r < entries[i].rows; ++r)
-        kernels::kernel_table<T>().copy_grad(queue.n, static_cast<const T*>(entries[i].b) + r * queue.n,
-                                             table + entries[i].ids[r] * queue.n, true);
+    return;
   }
+  T* table = static_cast<T*>(tape.zeroed(queue.target));
+  for (std::size_t i = stretch_.size(); i-- > 0;)
+    for (std::int64_t r = 0; r < stretch_[i].rows; ++r)
+      kernels::kernel_table<T>().copy_grad(queue.n, rows_of(stretch_[i]) + r * queue.n,
+                                           table + stretch_[i].entry->ids[stretch_[i].first + r] * queue.n, true);
 }
 
 }  // namespace unspool::detail

@@ -1,12 +1,17 @@
 // Deferred: the parameter gradients that the walk queues instead of computing one step at a time.
 //
 // The gradient of a parameter used at T steps is a sum of T small products; adding them one by one re-reads and
-// re-writes the whole gradient every time. A queue collects the steps' rows and flushes them as one product
+// re-writes the whole gradient every time. A queue collects the steps' rows and multiplies a stretch of them at once,
 // Σ_t a_tᵀ b_t = [a_1; a_2; ...]ᵀ [b_1; b_2; ...], in recording order.
+//
+// A stretch is so many rows, counted from the last one recorded. Where an op's rows end does not matter, nor when the
+// queues are flushed: the bits of a gradient depend on the rows alone, and so they are the same when a walk computes its
+// steps anew, a few at a time.
 #pragma once
 
 #include <vector>
 
+#include "tape/labels.hpp"
 #include "unspool/extend.hpp"
 
 namespace unspool::detail {
@@ -22,36 +27,67 @@ class Deferred {
     std::uint32_t node = 0;  // whose rule queued it
   };
   enum class Kind : std::uint8_t { product, columns, rows };
+  /// Memory, by its first byte and the one past its last.
+  struct Range {
+    const void* begin;
+    const void* end;
+  };
 
   void push(TapeCore& tape, Kind kind, std::uint32_t target, std::int64_t m, std::int64_t n, const Entry& entry);
-  /// Adds every queue to its parameter's gradient and empties it.
-  void flush(TapeCore& tape);
-  /// Time to flush: the rows take more than `cap` bytes, or a queue is as long as the product reads at a stretch, while
-  /// what was queued is still in the cache.
-  bool full(std::int64_t cap) const { return stretch_done_ || queued_bytes_ > cap; }
+  /// Adds all whole stretches to their parameters' gradients; `all` adds the rest too. What is left is copied unless
+  /// `in_place`: then false is returned if there is any.
+  bool flush(TapeCore& tape, bool all, bool in_place);
+  /// Time to flush: a stretch is complete, while its rows are still in the cache.
+  bool full() const { return stretch_done_; }
+  /// Copies the rows that lie there: the memory is about to be used for something else.
+  void detach(TapeCore& tape, Range memory);
+  /// A leaf has got another number.
+  void retarget(std::uint32_t from, std::uint32_t to);
+  /// Bytes of rows that were copied and wait.
+  std::int64_t copied_bytes() const { return copied_bytes_; }
+  /// Forgets all rows and gives copies back.
+  void abandon(TapeCore& tape) noexcept;
   void clear();
   void restart_counts() { flushes_ = entries_ = 0; }
   std::int64_t flushes() const { return flushes_; }
   std::int64_t entries() const { return entries_; }
 
  private:
+  /// An entry whose rows a stretch has not all taken yet; `rows` is what it has left, the first ones.
+  struct Waiting : Entry {
+    void* copies[3] = {};  // of a, b and ids, for `copied` rows
+    std::int64_t copied = 0;
+  };
+  /// Rows [first, first + rows) of an entry.
+  struct Piece {
+    const Waiting* entry;
+    std::int64_t first, rows;
+  };
   struct Queue {
     Kind kind = Kind::product;
     std::uint32_t target = 0;
     std::int64_t m = 0;
     std::int64_t n = 0;
     std::int64_t rows = 0;
-    std::vector<Entry> entries;
+    std::size_t head = 0;  // entries before it are done
+    std::vector<Waiting> entries;
   };
 
-  static void keep_steps(TapeCore& tape, const Queue& queue);
+  Queue& queue_of(Kind kind, std::uint32_t target, std::int64_t m, std::int64_t n);
+  void append(TapeCore& tape, Queue& queue, const Entry& entry, const Labels::PackedRows& packed);
+  static std::int64_t stretch_rows(const TapeCore& tape, const Queue& queue);
+  static std::int64_t part_bytes(const TapeCore& tape, const Queue& queue, int part, std::int64_t rows);
+  void take_stretch(Queue& queue, std::int64_t rows);
   template <class T>
-  void flush_queue(TapeCore& tape, Queue& queue);
+  void add_stretch(TapeCore& tape, const Queue& queue, std::int64_t rows);
+  void copy(TapeCore& tape, Queue& queue, Waiting& entry, int part);
+  void give_back(TapeCore& tape, const Queue& queue, Waiting& entry) noexcept;
 
   std::vector<Queue> queues_;  // the first `used_` are in use; the others keep their memory
   std::size_t used_ = 0;
-  std::int64_t queued_bytes_ = 0;
+  std::vector<Piece> stretch_;  // the rows of one, in the order of the walk
   bool stretch_done_ = false;
+  std::int64_t copied_bytes_ = 0;
   std::int64_t flushes_ = 0;
   std::int64_t entries_ = 0;
 };

@@ -72,6 +72,8 @@ void* TapeCore::zeroed_after_walk(std::uint32_t index) try {
 void* TapeCore::take(std::uint32_t index) {
   const std::int64_t bytes = nodes_[index].size() * bytes_each();
   grads_[index] = pool_.take(bytes);
+  if (in_segment_ && index < own_floor_) [[unlikely]]
+    own_base_ += GradientPool::granted_bytes(bytes);
   log_.take(index, bytes);
   return grads_[index];
 }

@@ -2,6 +2,7 @@
 // gradient memory follows the live frontier of the walk and not the length of the tape.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <bit>
 
@@ -43,6 +44,8 @@ class GradientPool {
   /// What a request of so many bytes takes.
   static std::int64_t granted_bytes(std::int64_t bytes) { return class_bytes(size_class(bytes)); }
   void restart_peak() noexcept { peak_bytes_ = live_bytes_; }
+  void raise_peak(std::int64_t bytes) noexcept { peak_bytes_ = std::max(peak_bytes_, bytes); }
+  std::int64_t live_bytes() const noexcept { return live_bytes_; }
   std::int64_t peak_bytes() const noexcept { return peak_bytes_; }
   std::int64_t reserved_bytes() const noexcept { return arena_.reserved_bytes(); }
 

@@ -2,13 +2,28 @@
 #pragma once
 
 #include <algorithm>
+#include <span>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "unspool/tape.hpp"
 
 namespace unspool::detail {
+
+/// Calls f(t, rows of step t) for the packed rows that the layout, an op's T, lengths and order, describes.
+template <class F>
+void for_each_packed_step(std::span<const std::int64_t> layout, F f) {
+  const std::span<const std::int64_t> lengths = layout.subspan(1, layout.size() / 2);
+  const std::span<const std::int64_t> order = layout.last(layout.size() / 2);
+  std::size_t alive = order.size();
+  for (std::int64_t t = 0;; ++t) {
+    while (alive > 0 && lengths[static_cast<std::size_t>(order[alive - 1])] <= t) --alive;
+    if (alive == 0) return;
+    f(t, static_cast<std::int64_t>(alive));
+  }
+}
 
 class Labels {
  public:
@@ -18,6 +33,7 @@ class Labels {
   struct PackedRows {
     std::uint32_t layout = 0;
     std::int64_t first = 0, count = 0;
+    bool reversed = false;  // the steps are recorded from the last to the first
     bool operator==(const PackedRows&) const = default;
   };
 
@@ -30,9 +46,15 @@ class Labels {
 
   std::uint32_t current() const noexcept { return current_; }
   void set_current(std::uint32_t context) noexcept { current_ = context < count() ? context : 0; }
-  void enter_step(std::int64_t step) { push({context(current_).scope, step}); }
+  void enter_step(std::int64_t step) { push({context(current_).scope, first_step_ + step}); }
+  /// Steps count from here. Returns where they counted from.
+  std::int64_t set_first_step(std::int64_t step) noexcept { return std::exchange(first_step_, step); }
   void enter_layout(const PackedRows& rows) { push({context(current_).scope, context(current_).step, rows}); }
   void enter_scope(std::string_view name);
+
+  void reverse_packed() {
+    if (current_ > 0) later_[current_ - 1].packed.reversed = true;
+  }
 
   const Context& context(std::uint32_t index) const { return index == 0 ? none_ : later_[index - 1]; }
   const std::string& scope_path(std::uint32_t scope) const { return scope == 0 ? root_ : paths_[scope - 1]; }
@@ -53,6 +75,7 @@ class Labels {
   Context none_;
   std::vector<Context> later_;
   std::uint32_t current_ = 0;
+  std::int64_t first_step_ = 0;
   std::string root_;
   std::vector<std::string> paths_;
   std::unordered_map<std::string, std::uint32_t> index_;

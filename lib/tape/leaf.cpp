@@ -107,7 +107,7 @@ std::uint32_t TapeCore::parameter_leaf(ParameterCore& parameter, Where where) {
     node.context = 0;  // shared by all steps, so it belongs to none
     node.flags = static_cast<std::uint16_t>(flag::parameter | (parameter.trainable ? flag::needs_grad : 0));
     node.rank = static_cast<std::uint8_t>(parameter.shape.rank());
-    node.extents = store_extents(parameter.shape);
+    node.extents = store_extents(parameter.shape, main_arena());
     node.value = parameter.value.data();
     node.parameter = &parameter;
     node.leaf = start.leaves;

@@ -106,10 +106,14 @@ Schedule::Schedule(std::int64_t steps, std::int64_t step_bytes, std::int64_t sta
   fail(ErrorCode::out_of_memory, "plan", "memory for the plan of {} steps could not be had", steps);
 }
 
+Schedule::Schedule(const Schedule& other) : plan_(other.plan_), planner_(other.planner_), frames_(other.frames_) {
+  if (planner_ != nullptr) retain(*planner_);
+}
+
 Schedule::Schedule(Schedule&& other) noexcept
     : plan_(other.plan_), planner_(std::exchange(other.planner_, nullptr)), frames_(std::move(other.frames_)) {}
 
-Schedule& Schedule::operator=(Schedule&& other) noexcept {
+Schedule& Schedule::operator=(Schedule other) noexcept {
   std::swap(plan_, other.plan_);
   std::swap(planner_, other.planner_);
   frames_.swap(other.frames_);

@@ -87,9 +87,9 @@ UNSPOOL_STEP Node& TapeCore::append_op(const OpRule& rule, std::span<const Handl
   return node;
 }
 
-const std::int64_t* TapeCore::store_extents(const Shape& shape) {
+const std::int64_t* TapeCore::store_extents(const Shape& shape, Arena& arena) {
   if (shape.rank() == 0) return scalar_extents + 1;
-  auto* extents = static_cast<std::int64_t*>(arena_.allocate((shape.rank() + 1) * 8));
+  auto* extents = static_cast<std::int64_t*>(arena.allocate((shape.rank() + 1) * 8));
   *extents++ = shape.size();
   for (int axis = 0; axis < shape.rank(); ++axis) extents[axis] = shape.extents()[axis];
   return extents;

@@ -89,7 +89,9 @@ void TapeCore::close() noexcept {
   give_up(reached_);
   give_up(leaves_);
   give_up(leaf_slots_);
+  give_up(schedules_);
   arena_.release();
+  other_arena_.release();
   pool_.release();
   workspace_.release();
   packed_weights_.release();
@@ -98,6 +100,10 @@ void TapeCore::close() noexcept {
 }
 
 void TapeCore::reset() {
+  require(!in_segment_, ErrorCode::bad_argument, "reset", "must not be called by a step or part that is recomputed");
+  forget_segments(0);
+  segment_counts_ = {};
+  other_arena_.rewind({});
   recording_ = ++generation_;
   nodes_.clear();
   grads_.clear();
@@ -130,6 +136,8 @@ Mark TapeCore::mark() const {
 }
 
 void TapeCore::rewind(const Mark& mark) {
+  require(mark.nodes >= floor_, ErrorCode::bad_argument, "rewind",
+          "a step or part that is recomputed must not rewind beyond its own beginning");
   require(mark.tape == this, ErrorCode::wrong_tape, "rewind", "the mark must be of this tape; it is of {}",
           mark.tape == nullptr ? "none" : "another");
   // Nodes before the mark must be the ones it was taken after: same recording, not rewound below since.
@@ -138,6 +146,7 @@ void TapeCore::rewind(const Mark& mark) {
   require(valid, ErrorCode::stale_handle, "rewind", "the mark must be of this recording; it has {} nodes, the tape {}",
           mark.nodes, node_count());
   forget_ledger();
+  forget_segments(mark.nodes);
   for (std::uint32_t i = mark.nodes; i < grads_.size(); ++i)
     if (grads_[i] != nullptr && nodes_[i].has(flag::keep_grad)) give_back(i);
   if (grads_.size() > mark.nodes) grads_.resize(mark.nodes);
@@ -171,8 +180,9 @@ std::string TapeCore::where_text(std::uint32_t context, Where where, std::int64_
 TapeStats TapeCore::stats() const {
   TapeStats s;
   s.nodes = node_count();
-  s.value_bytes = arena_.used_bytes();
-  s.reserved_bytes = arena_.reserved_bytes() + pool_.reserved_bytes() + packed_weights_.bytes();
+  s.value_bytes = arena_.used_bytes() + other_arena_.used_bytes();
+  s.reserved_bytes =
+      arena_.reserved_bytes() + other_arena_.reserved_bytes() + pool_.reserved_bytes() + packed_weights_.bytes();
   s.node_bytes = s.nodes * static_cast<std::int64_t>(sizeof(Node));
   s.gradient_bytes_peak = pool_.peak_bytes();
   s.packed_bytes = packed_weights_.bytes();

@@ -1,6 +1,8 @@
 // TapeCore: the recording itself, once for all scalar types. Kernels know the scalar; the tape moves bytes.
 #pragma once
 
+#include <memory>
+#include <utility>
 #include <vector>
 
 #include "tape/arena.hpp"
@@ -9,6 +11,7 @@
 #include "tape/labels.hpp"
 #include "tape/packed_weights.hpp"
 #include "tape/parameter_core.hpp"
+#include "tape/segment.hpp"
 #include "tape/step_ledger.hpp"
 #include "tape/walk_log.hpp"
 #include "tensor/workspace.hpp"
@@ -44,6 +47,50 @@ class TapeCore {
 
   // Walking back (backward.cpp, walk.cpp)
   void backward(const Handle& loss, const void* seed, std::int64_t seed_size, Where where);
+
+  // Segments: parts whose recording is forgotten and made anew by the walk (segment.cpp, steps_segment.cpp)
+  bool in_segment() const { return in_segment_; }
+  /// Whether parts may be forgotten: not while someone looks at single gradients.
+  bool keeps_all() const { return observed(); }
+  void enter_segment();
+  void leave_segment() noexcept;
+  Arena& main_arena() { return in_segment_ ? other_arena_ : arena_; }
+  Arena& current_arena() { return arena_; }
+  /// Drops the nodes from `nodes` on and their memory. Leaves of parameters among them are recorded again, and rows that
+  /// wait in the deferred queues are copied.
+  void cut(const SegmentStart& start);
+  SegmentStart segment_start() const { return {node_count(), arena_.position(), labels_.count()}; }
+  /// Nodes [from, to) are done with, and their memory from `at` on is free.
+  void bury(std::uint32_t from, std::uint32_t to, Arena::Position at);
+  std::uint32_t record_slot(const Shape& shape, void* memory, std::uint16_t flags);
+  std::uint32_t record_segment(std::unique_ptr<Segment> segment, std::span<const std::uint32_t> operands, bool wanted,
+                               Arena::Position start, Where where);
+  std::uint32_t record_segment_output(std::uint32_t segment, const Shape& shape, void* memory, bool wanted,
+                                      Where where);
+  void walk_range(std::uint32_t from, std::uint32_t to);
+  /// Adds a buffer of the pool, as large as the node, to its gradient, or makes it the gradient and returns true.
+  bool give_gradient(std::uint32_t node, void* buffer);
+  /// Adds `count` values to the node's gradient from element `offset` on.
+  void seed_gradient(std::uint32_t node, const void* values, std::int64_t offset, std::int64_t count);
+  /// Takes a leaf's gradient buffer away; null where there is none.
+  void* take_gradient(std::uint32_t node) { return std::exchange(grads_[node], nullptr); }
+  void drop_gradient(std::uint32_t node) {
+    if (grads_[node] != nullptr) give_back(node);
+  }
+  void match_gradients() { grads_.resize(nodes_.size(), nullptr); }
+  /// In the deferred queues: what their rows take besides the tape's values.
+  std::int64_t held_bytes() const;
+  /// From here on the pool's peak is counted without what waits in the deferred queues, and without flushes.
+  /// Gradients of nodes before `floor` do not count either: they are what the segment reads from outside.
+  void begin_own_peak(std::uint32_t floor);
+  std::int64_t end_own_peak();
+  void set_draws(std::uint64_t seed, std::uint64_t draws) { options_.seed = seed, draws_ = draws; }
+  SegmentCounts& segment_counts() { return segment_counts_; }
+  const SegmentCounts& segment_counts() const { return segment_counts_; }
+  /// Nodes before it are none of the step's under way. Returns what it was.
+  std::uint32_t set_floor(std::uint32_t node) { return std::exchange(floor_, node); }
+  /// A schedule at its start; those asked for last are remembered. Throws what Schedule throws.
+  Schedule schedule_for(std::int64_t steps, std::int64_t step_bytes, std::int64_t state_bytes, std::int64_t budget);
 
   // Gradient buffers (gradient.cpp)
   Touched touch(std::uint32_t node);
@@ -151,7 +198,8 @@ class TapeCore {
   bool set_view(const Call& call, Node& node);
   void set_memory(const Call& call, Node& node);
   void compute(const Call& call);
-  const std::int64_t* store_extents(const Shape& shape);
+  const std::int64_t* store_extents(const Shape& shape) { return store_extents(shape, arena_); }
+  const std::int64_t* store_extents(const Shape& shape, Arena& arena);
   LeafSlot& leaf_slot(const ParameterCore* parameter);
   void index_leaves();
 
@@ -175,8 +223,12 @@ class TapeCore {
     return n.shares_gradient() ? n.pair[1] : node;
   }
   void release_temporaries() noexcept;
-  void flush_deferred();
+  void visit_segment(std::uint32_t index);
+  void forget_segments(std::uint32_t from) noexcept;
+  void flush_deferred(bool all);
   void release_held() noexcept;
+  void settle_own_peak();
+  void restart_pool_peak();
   void observe(std::uint32_t index);
   Touched touch_ledger(std::uint32_t leaf);
   void complete_ledger();
@@ -222,6 +274,21 @@ class TapeCore {
   Deferred deferred_;
   kernels::Workspace workspace_;
 
+  struct OwnedSegment {
+    std::uint32_t node;
+    Arena::Position start;  // in the segments' arena
+    std::unique_ptr<Segment> segment;
+  };
+  std::vector<OwnedSegment> segments_;
+  Arena other_arena_;  // of segments, or, within one, of the rest
+  bool in_segment_ = false;
+  std::uint32_t floor_ = 0;
+  std::uint32_t own_floor_ = 0;
+  std::int64_t own_base_ = 0, own_peak_ = 0;  // see begin_own_peak()
+  std::int64_t pool_peak_ = 0;                // of the pool, while its counter serves that
+  std::vector<Schedule> schedules_;
+  SegmentCounts segment_counts_;
+
   bool local_gradients_ = false;
   std::uint64_t draws_ = 0;
   std::uint32_t drawn_for_ = no_node;
@@ -238,5 +305,7 @@ extern const OpRule input_rule;
 extern const OpRule variable_rule;
 extern const OpRule constant_rule;
 extern const OpRule parameter_rule;
+extern const OpRule segment_rule;
+extern const OpRule segment_output_rule;
 
 }  // namespace unspool::detail

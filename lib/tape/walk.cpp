@@ -15,16 +15,22 @@ void TapeCore::seed_walk(std::uint32_t index, const void* seed) {
 }
 
 void TapeCore::walk(std::uint32_t from) {
+  walk_range(from + 1, 0);
+  if (options_.step_ledger) complete_ledger();
+  flush_deferred(true);
+}
+
+void TapeCore::walk_range(std::uint32_t from, std::uint32_t to) {
   Call call{this, nullptr, nodes_.data(), grads_.data(), 0};
-  for (std::uint32_t i = from + 1; i-- > 0;) {
+  for (std::uint32_t i = from; i-- > to;) {
     ++visits_;
     if (!nodes_[i].has(flag::pending)) continue;
     call.node = &nodes_[i];
     call.index = i;
     visit(call);
+    call.nodes = nodes_.data();  // a segment has recorded steps anew
+    call.gradients = grads_.data();
   }
-  if (options_.step_ledger) complete_ledger();
-  flush_deferred();
 }
 
 void TapeCore::visit(const Call& call) {
@@ -35,6 +41,8 @@ void TapeCore::visit(const Call& call) {
   if (observed()) [[unlikely]]
     observe(index);
   if (node.has(flag::view)) return visit_view(index);
+  if (node.rule == &segment_rule || node.rule == &segment_output_rule) [[unlikely]]
+    return visit_segment(index);
   node.rule->backward[static_cast<int>(type_)](call);
   if (!temporaries_.empty()) release_temporaries();
   if (heir_ != no_node)
@@ -43,8 +51,8 @@ void TapeCore::visit(const Call& call) {
     give_back(index);
   if (watching()) [[unlikely]]
     watch_gradients(index);
-  if (deferred_.full(options_.deferred_bytes)) [[unlikely]]
-    flush_deferred();
+  if (deferred_.full()) [[unlikely]]
+    flush_deferred(false);
 }
 
 // A view's gradient is a part of its owner's. One with a buffer of its own adds it to the one it would have shared.
@@ -59,12 +67,15 @@ void TapeCore::visit_view(std::uint32_t view) {
   if (!node.has(flag::own_grad) || !node.has(flag::keep_grad)) give_back(view);
 }
 
-void TapeCore::flush_deferred() {
+void TapeCore::flush_deferred(bool all) {
   ledger_.end_visit();
   log_.flush();
-  deferred_.flush(*this);
-  if (!options_.step_ledger) release_held();
+  // The log of who holds memory knows of no copies.
+  if (in_segment_) settle_own_peak();
+  const bool done = deferred_.flush(*this, all, observed());
+  if (done && !options_.step_ledger) release_held();
   release_temporaries();
+  if (in_segment_) restart_pool_peak();
   if (watching()) [[unlikely]]
     watch_leaves();
 }

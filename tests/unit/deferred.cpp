@@ -75,7 +75,8 @@ TEST_CASE("a byte cap flushes early and the sums agree") {
     CHECK(stats.deferred_entries == 5 * steps);
     flushes = stats.deferred_flushes;
   }
-  CHECK(flushes == 5 * steps);
+  // Then every row makes a product of its own.
+  CHECK(flushes == 5 * steps * 3);
 }
 
 TEST_CASE("queues work in float") {
