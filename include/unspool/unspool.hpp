@@ -39,6 +39,7 @@
 #include "unspool/tensor.hpp"
 #include "unspool/text.hpp"
 #include "unspool/tree.hpp"
+#include "unspool/truncated.hpp"
 #include "unspool/unroll.hpp"
 #include "unspool/vocabulary.hpp"
 #include "unspool/windows.hpp"

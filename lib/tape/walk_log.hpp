@@ -32,7 +32,7 @@ class WalkLog {
   }
   void end() { walking_ = false; }
   void visit(std::uint32_t node) { at_ = node, flushing_ = false; }
-  void flush() { at_ = at_ == 0 || flushing_ ? at_ : at_ - 1, flushing_ = true; }
+  void flush() { at_ = at_ == 0 || flushing_ ? at_ : at_ - 1, flushing_ = true, flushed_ = 0; }
 
   void take(std::uint32_t node, std::int64_t bytes) {
     if (!walking_) [[likely]]
@@ -46,8 +46,15 @@ class WalkLog {
       lives_[node].freed = at_;
   }
   void take_scratch(std::int64_t bytes) {
-    if (walking_) [[unlikely]]
-      (flushing_ ? lives_[at_].flush_bytes : lives_[at_].scratch_bytes) += GradientPool::granted_bytes(bytes);
+    if (!walking_) [[likely]]
+      return;
+    if (!flushing_) {
+      lives_[at_].scratch_bytes += GradientPool::granted_bytes(bytes);
+      return;
+    }
+    // Two flushes may be noted at one node: not at once.
+    flushed_ += GradientPool::granted_bytes(bytes);
+    lives_[at_].flush_bytes = std::max(lives_[at_].flush_bytes, flushed_);
   }
   /// What was scratch outlives the visit.
   void hold_scratch(std::int64_t bytes) {
@@ -77,6 +84,7 @@ class WalkLog {
   std::vector<GradientLife> lives_;
   std::vector<std::uint32_t> holders_;
   std::uint32_t at_ = 0;
+  std::int64_t flushed_ = 0;  // by the flush under way
   bool walking_ = false;
   bool flushing_ = false;
 };

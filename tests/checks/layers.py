@@ -18,7 +18,7 @@ PUBLIC = {
     "files": ["safetensors"],
     "sequence": ["attention", "cells", "checkpoint", "crf", "decoder", "feedback", "forward_learning", "gradient_flow", "layers",
                  "onnx", "recurrent", "reservoir", "sequence", "sequence_losses", "skip", "state", "state_numbers",
-                 "tree", "unroll", "unroll_within"],
+                 "tree", "truncated", "unroll", "unroll_within"],
     "train": ["clip", "optim", "parallel", "schedule"],
     "dump": ["chart", "graph", "graph_analysis"],
     "data": ["batches", "text", "vocabulary", "windows"],
