@@ -35,9 +35,8 @@ inline StepRows step_rows(const ArgsBase& a) {
 /// from the buffer hs and from the initial state h0.
 template <class T, class F>
 void for_each_part(const StepRows& s, std::int64_t H, const T* hs, const T* h0, F f) {
-  // The last rows first: so the walk back queues them.
-  if (s.carried < s.rows) f(s.carried, s.rows - s.carried, h0 + s.carried * H);
   if (s.carried > 0) f(std::int64_t{0}, s.carried, hs + s.before * H);
+  if (s.carried < s.rows) f(s.carried, s.rows - s.carried, h0 + s.carried * H);
 }
 
 /// The value of operand i, for writing: only a buffer's.

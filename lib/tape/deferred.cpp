@@ -66,8 +66,15 @@ void Deferred::push(TapeCore& tape, Kind kind, std::uint32_t target, std::int64_
                     const Entry& entry) {
   Queue& queue = queue_of(kind, target, m, n);
   ++entries_;
-  const Labels::PackedRows packed = tape.labels().context(tape.node(entry.node).context).packed;
-  if (!packed.reversed || packed.count != entry.rows) return append(tape, queue, entry, packed);
+  const Labels::Context& at = tape.labels().context(tape.node(entry.node).context);
+  const Labels::PackedRows& packed = at.packed;
+  if (tape.options().step_ledger) tape.ledger().keep({target, kind, at.step, m, n, packed, entry});
+  if (!packed.reversed || packed.count != entry.rows) {
+    // A rule that queues several parts begins with its first rows, and the walk comes from the last.
+    auto place = queue.entries.end();
+    while (place != queue.entries.begin() && (place - 1)->visit == tape.visits()) --place;
+    return append(tape, queue, entry, place);
+  }
   const Node& layout = tape.node(packed.layout);
   const std::int64_t each = tape.bytes_each();
   std::int64_t first = 0;
@@ -81,18 +88,17 @@ void Deferred::push(TapeCore& tape, Kind kind, std::uint32_t target, std::int64_
     if (entry.a != nullptr) part.a = static_cast<const std::byte*>(entry.a) + skipped * m * each;
     part.b = static_cast<const std::byte*>(entry.b) + skipped * n * each;
     if (entry.ids != nullptr) part.ids = entry.ids + skipped;
-    append(tape, queue, part, {packed.layout, from, part.rows, true});
+    append(tape, queue, part, queue.entries.end());
   };
   for_each_packed_step({layout.attrs(), static_cast<std::size_t>(layout.attr_count())}, add_step);
 }
 
-void Deferred::append(TapeCore& tape, Queue& queue, const Entry& entry, const Labels::PackedRows& packed) {
-  static_cast<Entry&>(queue.entries.emplace_back()) = entry;
+void Deferred::append(const TapeCore& tape, Queue& queue, const Entry& entry, std::vector<Waiting>::iterator before) {
+  Waiting waiting;
+  static_cast<Entry&>(waiting) = entry;
+  waiting.visit = tape.visits();
+  queue.entries.insert(before, waiting);
   queue.rows += entry.rows;
-  if (tape.options().step_ledger) {
-    const std::int64_t step = tape.labels().context(tape.node(entry.node).context).step;
-    tape.ledger().keep({queue.target, queue.kind, step, queue.m, queue.n, packed, entry});
-  }
   if (queue.rows >= stretch_rows(tape, queue)) stretch_done_ = true;
 }
 

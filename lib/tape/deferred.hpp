@@ -57,6 +57,7 @@ class Deferred {
   struct Waiting : Entry {
     void* copies[3] = {};  // of a, b and ids, for `copied` rows
     std::int64_t copied = 0;
+    std::int64_t visit = 0;  // of the walk, in which it was queued
   };
   /// Rows [first, first + rows) of an entry.
   struct Piece {
@@ -74,7 +75,7 @@ class Deferred {
   };
 
   Queue& queue_of(Kind kind, std::uint32_t target, std::int64_t m, std::int64_t n);
-  void append(TapeCore& tape, Queue& queue, const Entry& entry, const Labels::PackedRows& packed);
+  void append(const TapeCore& tape, Queue& queue, const Entry& entry, std::vector<Waiting>::iterator before);
   static std::int64_t stretch_rows(const TapeCore& tape, const Queue& queue);
   static std::int64_t part_bytes(const TapeCore& tape, const Queue& queue, int part, std::int64_t rows);
   void take_stretch(Queue& queue, std::int64_t rows);
