@@ -153,7 +153,7 @@ struct TapeOptions {
   std::uint64_t seed = 0;  ///< of dropout masks
   Watch watch = Watch::off;
   bool defer_products = true;               ///< queue parameter gradients and flush them as one product
-  std::int64_t deferred_bytes = 8ll << 20;  ///< flush early above this many bytes of queued rows
+  std::int64_t deferred_bytes = 8ll << 20;  ///< flush early above this many bytes of rows for one parameter
   bool keep_gradient_norms = false;         ///< remember every node's gradient norm, for graphs and reports
   bool step_ledger = false;                 ///< split parameters' gradients by step; see unspool/ledger.hpp
 };
