@@ -4,7 +4,7 @@
 // Every verse begins with its place, "Heb1:2 ", and the last books have names that no other book has. So books get
 // other names at random while training: the network learns to repeat the name it has read and not to know them all.
 //
-//   bible --data bible.txt --epochs 2
+//   bible --data bible.txt --epochs 7
 #include <filesystem>
 #include <numbers>
 
@@ -33,10 +33,10 @@ struct Carried {
   Carried(std::int64_t batch, std::int64_t hidden) : h({1, batch, hidden}), c({1, batch, hidden}) {}
 };
 
-us::Var<> loss_of(const Model& m, us::Tape<>& tape, const us::Window& w, Carried& state) {
+us::Var<> loss_of(const Model& m, us::Tape<>& tape, const us::Window& w, Carried& state, double dropped = 0) {
   const auto [ys, last] = m.lstm(m.embed(tape, w.inputs, w.shape()), {tape.input(state.h), tape.input(state.c)});
   state.h = last.h.tensor(), state.c = last.c.tensor();
-  return cross_entropy(m.head(ys), w.targets);
+  return cross_entropy(m.head(dropout(ys, dropped)), w.targets);
 }
 
 /// The text with about half of its books called something else.
@@ -77,8 +77,10 @@ double held_out_bits(const Model& m, std::span<const std::int32_t> ids, std::int
 }  // namespace
 
 int main(int argc, char** argv) {
-  const Options o(argc, argv,
-                  "data=bible.txt hidden=512 epochs=2 batch=64 steps=50 lr=3e-3 threads=1 seed=1 sample=400 weights=");
+  const Options o(
+      argc, argv,
+      "data=bible.txt hidden=512 epochs=7 batch=64 steps=50 lr=3e-3 dropout=0.3 threads=1 seed=1 sample=400 "
+      "weights=");
   const std::string text = us::read_text(o.text("data"));
   const us::Vocabulary characters = us::Vocabulary::build(text, {.unit = us::TextUnit::bytes});
   const std::string_view train = std::string_view(text).substr(0, text.size() / 20 * 19);
@@ -103,7 +105,7 @@ int main(int argc, char** argv) {
     std::vector<Carried> states(2, Carried(batch / 2, hidden));
     for (; at[0] != halves[0].end() && at[1] != halves[1].end(); ++at[0], ++at[1])
       trainer.step(2, [&](us::Tape<>& tape, const us::Shard& s) {
-        return loss_of(m, tape, *at[s.index], item(states, s.index));
+        return loss_of(m, tape, *at[s.index], item(states, s.index), o.real("dropout"));
       });
     fmt::print("epoch {}: {:.3f} bits per character held out after {:.0f} s\n", epoch + 1,
                held_out_bits(m, held_out, hidden), trainer.seconds());
