@@ -131,4 +131,11 @@ Var<T> new_zeros(const Operand<T>& x, const Shape& shape, Where where = Where::c
   return Var<T>(detail::record_constant(detail::tape_of(x, "new_zeros"), shape, 0, where));
 }
 
+/// The parameter's one leaf on x's tape. A cell needs it where an op has no other operand that is on a tape:
+/// slice(parameter_on(x, W), 0, 0, H).
+template <Scalar T>
+Var<T> parameter_on(const Operand<T>& x, Parameter<T>& parameter, Where where = Where::current()) {
+  return Var<T>(detail::record_parameter(detail::tape_of(x, "parameter_on"), *parameter.core(), where));
+}
+
 }  // namespace unspool
