@@ -80,7 +80,8 @@ Route Frame::begin(std::uint32_t from, std::uint32_t to, Point start) const {
   return {from,
           steps || p_.stands_for[from] != Placement::nowhere,
           !graph_.nodes[from].has(GraphNode::needs_grad),
-          {start}};
+          {start},
+          false};
 }
 
 Route Frame::rise(std::uint32_t from, std::uint32_t to, double entry) const {
@@ -129,6 +130,16 @@ bool Frame::is_outermost(std::uint32_t node, bool rightwards) const {
   return at != outermost_.end() && (rightwards ? at->second.second : at->second.first) == node;
 }
 
+// Whether no box and no fold stands between two nodes of one row.
+bool Frame::is_free_between(std::uint32_t from, std::uint32_t to) const {
+  const bool rightwards = x(from) < x(to);
+  if (!is_outermost(from, rightwards) || !is_outermost(to, !rightwards)) return false;
+  const auto [first, last] = std::minmax(p_.cell[from], p_.cell[to]);
+  for (std::uint32_t c = first + 1; c < last; ++c)
+    if (l_.cells[c].fold || outermost_.contains(std::uint64_t{c} << 32 | l_.row[from])) return false;
+  return true;
+}
+
 // Level but between `out` and `in`, where nothing stands.
 void Frame::through_gap(std::vector<Point>& points, Point end, double out, double in) const {
   const double y = points.back().y;
@@ -150,6 +161,7 @@ Route Frame::sideways(std::uint32_t from, std::uint32_t to) const {
     curve(route.points, {x(to) - sign * 10, start.y}, {x(to), start.y - 4}, {x(to), y(to) + half + arrow});
     return route;
   }
+  route.level = std::abs(start.y - end.y) < 0.5 && p_.in_cell(from) && p_.in_cell(to) && is_free_between(from, to);
   double out = start.x, in = end.x;
   const auto side = [&](std::uint32_t node, bool right_side) {
     return cell_left(p_.cell[node]) + (right_side ? cell_width(p_.cell[node]) : 0);

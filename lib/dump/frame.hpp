@@ -18,6 +18,7 @@ struct Route {
   bool carries = false;   ///< from step to step
   bool constant = false;  ///< no gradient flows back
   std::vector<Point> points;
+  bool level = false;  ///< straight from side to side, and nothing stands in its way
 };
 
 /// What passes the border of a fold of hidden steps: an arrow between a shown node and the border.
@@ -56,6 +57,8 @@ class Frame {
   double top() const { return origin_.y; }
   double bottom() const { return origin_.y + rows_shown() * row_pitch; }
 
+  /// Whether no box of its cell stands between a node and its cell's right (or left) side.
+  bool is_outermost(std::uint32_t node, bool rightwards) const;
   /// The edges into a node from what is visible, one for each source.
   std::vector<Route> routes_into(std::uint32_t node) const;
   /// Appends the edges of a node that pass a fold's border.
@@ -63,8 +66,8 @@ class Frame {
 
  private:
   void find_outermost();
-  bool is_outermost(std::uint32_t node, bool rightwards) const;
   void through_gap(std::vector<Point>& points, Point end, double out, double in) const;
+  bool is_free_between(std::uint32_t from, std::uint32_t to) const;
   bool runs_sideways(std::uint32_t from, std::uint32_t to) const;
   double approach(std::uint32_t from, std::uint32_t to) const;
   Route rise(std::uint32_t from, std::uint32_t to, double entry) const;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "dump/lane_rows.hpp"
 #include "dump/layout.hpp"
 
 namespace unspool::detail {
@@ -86,8 +87,7 @@ std::uint32_t find_rows(const Graph& graph, const Placement& p, std::vector<std:
   lift_sources(graph, p, row);
   for (std::uint32_t i = 0; i < count; ++i)
     if (p.stands_for[i] != Placement::nowhere) row[i] = std::max(row[i], row[p.stands_for[i]]);
-
-  return spread_bars(p, levels, row);
+  return part_lane_sources(graph, p, spread_bars(p, levels, row), row);
 }
 
 }  // namespace unspool::detail

@@ -19,8 +19,8 @@ import zlib
 FOLDER = pathlib.Path(__file__).resolve().parent
 BUDGET = 100_000  # bytes of the page before its data
 SCRIPTS = """
-    text model validate decode period drawn placement roles units folds stamp theme geometry layout routes
-    foldedges facts camera paint tiles look backward folded overlay timeline graphview query axes memoryview
+    text model validate decode period drawn placement roles units lanerows folds stamp theme geometry layout
+    routes foldedges facts camera paint tiles look backward folded overlay timeline graphview query axes memoryview
     gates gradientfacts normlines heatview parameterview modules details minimap link keys pointer chrome player
     hints app main""".split()
 STYLES = "base header stage panel player screens".split()

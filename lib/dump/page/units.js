@@ -162,6 +162,7 @@ function findRows(placement, units) {
   }
   partDirections(placement, units, level);
   spreadBars(placement, units, level);
+  partLaneSources(placement, units);
   return true;
 }
 

@@ -65,7 +65,7 @@ class FoldedView {
   std::vector<Route> entering(std::uint32_t node) const {
     const Point start{side_ - 14, frame_.y(node)}, end{frame_.left(node) - Frame::arrow, frame_.y(node)};
     for (const OneStep::BackEdge& edge : step_.back)
-      if (edge.to == node) return {{edge.from, true, false, {start, end}}};
+      if (edge.to == node) return {{edge.from, true, false, {start, end}, frame_.is_outermost(node, false)}};
     return {};
   }
 

@@ -45,12 +45,12 @@ void ParameterMarks::draw_badges(std::uint32_t node, std::span<const Route> carr
   below(node, badges, routes);
 }
 
-// Where the arrow from the step before is long enough and level.
+// Where the arrow from the step before is level, free and long enough.
 bool ParameterMarks::on_carry(const Badges& badges, double total, std::span<const Route> routes) {
   for (const Route& route : routes) {
     if (route.constant && style_.phase == GraphPhase::backward) continue;  // it is not drawn
     const Point start = route.points.front(), end = route.points.back();
-    if (!route.carries || std::abs(start.y - end.y) > 0.5 || std::abs(end.x - start.x) < total + 28) continue;
+    if (!route.carries || !route.level || std::abs(end.x - start.x) < total + 28) continue;
     row(badges, (start.x + end.x - total) / 2, start.y - Legend::badge_height / 2);
     return true;
   }
