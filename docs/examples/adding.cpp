@@ -3,7 +3,7 @@
 // 0.167.
 //
 //   adding --length 400 --seeds 5
-#include "training.hpp"
+#include "fresh.hpp"
 
 using namespace example;
 
@@ -49,24 +49,21 @@ std::int64_t grown(std::int64_t length, double done) {
 
 int main(int argc, char** argv) {
   const Options o(argc, argv, "length=400 steps=3000 batch=32 hidden=64 lr=5e-3 seed=1 seeds=5 threads=1 fresh=1000");
-  const std::int64_t length = o.integer("length"), batch = o.integer("batch"), steps = o.integer("steps");
+  const std::int64_t length = o.integer("length");
   double worst = 0;
   for (std::int64_t k = 0; k < o.integer("seeds"); ++k) {
     const us::Seed seed = o.seed(k);
     Model m(o.integer("hidden"), seed);
-    Trainer trainer(m.params, {.steps = steps, .lr = o.real("lr"), .threads = o.integer("threads")});
-    for (std::int64_t step = 0; step < steps; ++step) {
-      const std::int64_t now = grown(length, static_cast<double>(step) / static_cast<double>(steps));
-      trainer.step(batch, [&](us::Tape<>& tape, const us::Shard& s) {
-        us::Random random = draws(seed, step, s);
-        return m.loss(tape, Problem(now, s.rows(), random));
-      });
-    }
-    us::Tape<> tape;
-    us::Random random(seed);  // a stream that no training step drew from
-    const double error = m.loss(tape, Problem(length, o.integer("fresh"), random)).item();
+    const double seconds = train_on_fresh(
+        m.params, o, seed, [&](us::Tape<>& tape, std::int64_t rows, us::Random& random, std::int64_t step) {
+          const std::int64_t now = grown(length, static_cast<double>(step) / o.real("steps"));
+          return m.loss(tape, Problem(now, rows, random));
+        });
+    const double error = on_fresh(o, seed, [&](us::Tape<>& tape, std::int64_t rows, us::Random& random) {
+      return m.loss(tape, Problem(length, rows, random)).item();
+    });
     fmt::print("seed {}: mean squared error {:.5f} on {} fresh sequences of {} steps, {:.0f} s\n", seed.value, error,
-               o.text("fresh"), length, trainer.seconds());
+               o.text("fresh"), length, seconds);
     worst = std::max(worst, error);
   }
   fmt::print("worst of {} seeds: {:.5f}\n", o.text("seeds"), worst);

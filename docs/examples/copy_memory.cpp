@@ -3,7 +3,7 @@
 // 10 ln 8 / (blanks + 20).
 //
 //   copy_memory --blanks 50
-#include "training.hpp"
+#include "fresh.hpp"
 
 using namespace example;
 
@@ -50,22 +50,18 @@ struct Model {
 
 int main(int argc, char** argv) {
   const Options o(argc, argv, "blanks=50 steps=4500 batch=64 hidden=128 lr=4e-3 seed=1 threads=1 fresh=1000");
-  const std::int64_t blanks = o.integer("blanks"), batch = o.integer("batch"), steps = o.integer("steps");
-  const us::Seed seed = o.seed();
-  Model m(o.integer("hidden"), seed);
-  chrono_biases(m.params, "lstm", blanks + 2 * copied, seed);
-  Trainer trainer(m.params, {.steps = steps, .lr = o.real("lr"), .threads = o.integer("threads")});
-  for (std::int64_t step = 0; step < steps; ++step) {
-    const std::int64_t now = std::min(blanks, 2 * blanks * step / steps);  // the delay grows during the first half
-    trainer.step(batch, [&](us::Tape<>& tape, const us::Shard& s) {
-      us::Random random = draws(seed, step, s);
-      return m.loss(tape, Problem(now, s.rows(), random));
-    });
-  }
-  us::Tape<> tape;
-  us::Random random(seed);
-  const double loss = m.loss(tape, Problem(blanks, o.integer("fresh"), random)).item();
+  const std::int64_t blanks = o.integer("blanks");
+  Model m(o.integer("hidden"), o.seed());
+  chrono_biases(m.params, "lstm", blanks + 2 * copied, o.seed());
+  const double seconds = train_on_fresh(
+      m.params, o, o.seed(), [&](us::Tape<>& tape, std::int64_t rows, us::Random& random, std::int64_t step) {
+        // The delay grows during the first half.
+        return m.loss(tape, Problem(std::min(blanks, 2 * blanks * step / o.integer("steps")), rows, random));
+      });
+  const double loss = on_fresh(o, o.seed(), [&](us::Tape<>& tape, std::int64_t rows, us::Random& random) {
+    return m.loss(tape, Problem(blanks, rows, random)).item();
+  });
   const double memoryless = static_cast<double>(copied) * std::log(8.0) / static_cast<double>(blanks + 2 * copied);
   fmt::print("loss {:.6f} on {} fresh sequences, {:.4f} of the memoryless {:.4f}, {:.0f} s\n", loss, o.text("fresh"),
-             loss / memoryless, memoryless, trainer.seconds());
+             loss / memoryless, memoryless, seconds);
 }

@@ -2,7 +2,7 @@
 // sequence is what counts, random symbols follow, and the question comes at the end.
 //
 //   long_term --length 60
-#include "training.hpp"
+#include "fresh.hpp"
 #include "unspool/gradient_flow.hpp"
 
 using namespace example;
@@ -56,21 +56,14 @@ void run(const char* name, const Options& o, LayerOptions options) {
   us::Random random(o.seed());
   const Problem p(length, fresh, random);
   fmt::print("{}, untrained: {}", name, m.flow(p));
-  Trainer trainer(m.params,
-                  {.steps = o.integer("steps"), .lr = o.real("lr"), .threads = o.integer("threads"), .seed = o.seed()});
-  for (std::int64_t step = 0; step < o.integer("steps"); ++step)
-    trainer.step(o.integer("batch"), [&](us::Tape<>& tape, const us::Shard& s) {
-      us::Random own = draws(o.seed(), step, s);
-      const Problem batch(length, s.rows(), own);
-      return cross_entropy(m.logits(tape, batch), batch.classes);
-    });
+  const double seconds =
+      train_on_fresh(m.params, o, o.seed(), [&](us::Tape<>& tape, std::int64_t rows, us::Random& own, std::int64_t) {
+        const Problem batch(length, rows, own);
+        return cross_entropy(m.logits(tape, batch), batch.classes);
+      });
   us::Tape<> tape;
-  const us::Var<> logits = m.logits(tape, p);
-  std::int64_t right = 0;
-  for (std::size_t b = 0; b < p.classes.size(); ++b)
-    right += us::greedy(logits.values().subspan(2 * b, 2)) == p.classes[b];
-  fmt::print("{}, trained: {} of {} fresh sequences right, {:.0f} s; {}\n", name, right, fresh, trainer.seconds(),
-             m.flow(p));
+  const std::int64_t right = count_right(m.logits(tape, p), p.classes);
+  fmt::print("{}, trained: {} of {} fresh sequences right, {:.0f} s; {}\n", name, right, fresh, seconds, m.flow(p));
 }
 
 }  // namespace

@@ -2,17 +2,11 @@
 // A held-out 10% of the names, the mean of five seeds. Names that both have stay in both lists: nobody gets all right.
 //
 //   names --female female.txt --male male.txt --seeds 5
-
-#include "training.hpp"
+#include "names.hpp"
 
 using namespace example;
 
 namespace {
-
-struct Example {
-  std::string name;
-  std::int64_t gender;  // 0 female, 1 male
-};
 
 struct Model {
   us::ParameterSet<> params;
@@ -36,69 +30,48 @@ struct Model {
   }
 };
 
-std::vector<Example> read_names(const Options& o) {
-  std::vector<Example> examples;
-  for (const auto& [option, gender] : {std::pair("female", 0), std::pair("male", 1)}) {
-    std::istringstream lines(us::read_text(o.text(option)));
-    for (std::string name; lines >> name;) examples.push_back({name, gender});
-  }
-  return examples;
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
   const Options o(
       argc, argv,
       "female=female.txt male=male.txt seeds=5 seed=1 epochs=12 batch=64 hidden=96 lr=3e-3 dropout=0.4 threads=1");
-  const std::vector<Example> examples = read_names(o);
-  std::vector<std::string_view> texts;
-  for (const Example& e : examples) texts.push_back(e.name);
+  const Names names(o);
+  const std::vector<std::string_view> texts = names.views();
   const us::Vocabulary letters = us::Vocabulary::build(texts, {.unit = us::TextUnit::characters});
+  const auto batch_of = [&](std::span<const std::int64_t> rows, Ids& genders) {
+    Batch batch;
+    for (const std::int64_t i : rows) {
+      batch.add(encoded(letters, item(texts, i)));
+      genders.push_back(item(names.genders, i));
+    }
+    return batch.padded();
+  };
   const Clock clock;
   double sum = 0;
-  const std::int64_t seeds = o.integer("seeds");
+  const std::int64_t seeds = o.integer("seeds"), rows = o.integer("batch"), epochs = o.integer("epochs");
   for (std::int64_t k = 0; k < seeds; ++k) {
     const us::Seed seed = o.seed(k);
     // Equal names stay together: nothing that is held out was trained on.
     const us::Split parts = us::split(texts, {.validation = 0, .test = 0.1, .seed = seed});
-    const auto batch_of = [&](std::span<const std::int64_t> rows, Ids& genders) {
-      Batch batch;
-      for (const std::int64_t i : rows) {
-        const Example& e = item(examples, i);
-        const std::vector<std::int32_t> ids = letters.encode(e.name);
-        batch.add({ids.begin(), ids.end()});
-        genders.push_back(e.gender);
-      }
-      return batch.padded();
-    };
     Model m(letters.size(), o.integer("hidden"), o.real("dropout"), seed);
-    const std::int64_t total = count(parts.train), rows = o.integer("batch"), epochs = o.integer("epochs");
-    Trainer trainer(m.params, {.steps = epochs * ((total + rows - 1) / rows),
+    Trainer trainer(m.params, {.steps = epochs * count(shuffled(parts.train, rows, seed, 0)),
                                .lr = o.real("lr"),
                                .threads = o.integer("threads"),
                                .seed = seed});
-    for (std::int64_t epoch = 0; epoch < epochs; ++epoch) {
-      const Ids order = us::permutation(total, seed, static_cast<std::uint64_t>(epoch));
-      for (std::int64_t at = 0; at < total; at += rows) {
-        Ids chosen;
-        for (std::int64_t i = at; i < std::min(at + rows, total); ++i)
-          chosen.push_back(item(parts.train, item(order, i)));
+    for (std::int64_t epoch = 0; epoch < epochs; ++epoch)
+      for (const Ids& chosen : shuffled(parts.train, rows, seed, epoch))
         trainer.step(count(chosen), [&](us::Tape<>& tape, const us::Shard& s) {
           Ids genders;
           const Batch batch = batch_of(part(chosen, s), genders);
           return cross_entropy(m.logits(tape, batch), genders);
         });
-      }
-    }
     m.lstm.set_training(false);
     us::Tape<> tape;
     Ids genders;
     const us::Var<> logits = m.logits(tape, batch_of(parts.test, genders));
-    double right = 0;
-    for (std::size_t i = 0; i < genders.size(); ++i)
-      right += us::greedy(logits.values().subspan(2 * i, 2)) == genders[i];
-    const double accuracy = 100 * right / static_cast<double>(genders.size());
+    const double accuracy =
+        100.0 * static_cast<double>(count_right(logits, genders)) / static_cast<double>(count(genders));
     fmt::print("seed {}: {:.2f}% of {} held-out names, training loss {:.3f}\n", seed.value, accuracy, genders.size(),
                trainer.loss());
     sum += accuracy;

@@ -5,7 +5,7 @@
 //   names_from_gender --female female.txt --male male.txt
 #include <numbers>
 
-#include "training.hpp"
+#include "names.hpp"
 
 using namespace example;
 using Rows = std::span<const std::int64_t>;
@@ -37,13 +37,8 @@ struct Model {
 int main(int argc, char** argv) {
   const Options o(argc, argv,
                   "female=female.txt male=male.txt epochs=12 batch=64 hidden=160 lr=3e-3 dropout=0.3 seed=1 threads=1");
-  std::vector<std::string> names;
-  Ids gender;
-  for (const auto& [option, which] : {std::pair("female", 0), std::pair("male", 1)}) {
-    std::istringstream lines(us::read_text(o.text(option)));
-    for (std::string name; lines >> name;) names.push_back(name), gender.push_back(which);
-  }
-  const std::vector<std::string_view> texts(names.begin(), names.end());
+  const Names names(o);
+  const std::vector<std::string_view> texts = names.views();
   const us::Vocabulary letters = us::Vocabulary::build(texts, {.unknown = "", .specials = {"<s>", "</s>"}});
   const std::int64_t start = letters.special("<s>"), end = letters.special("</s>");
   const us::Seed seed = o.seed();
@@ -51,35 +46,29 @@ int main(int argc, char** argv) {
 
   Model m(letters.size(), o.integer("hidden"), seed);
   /// The loss over some names, each told its gender or, swapped, the other one.
-  const auto loss = [&](us::Tape<>& tape, Rows rows, double dropout, bool swapped = false) {
+  const auto loss = [&](us::Tape<>& tape, Rows chosen, double dropout, bool swapped = false) {
     Batch read, said;
     Ids who;
-    for (const std::int64_t i : rows) {
-      const std::vector<std::int32_t> ids = letters.encode(item(texts, i));
-      Ids row(ids.begin(), ids.end());
+    for (const std::int64_t i : chosen) {
+      Ids row = encoded(letters, item(texts, i));
       row.push_back(end);
       said.add(row);
       row.insert(row.begin(), start), row.pop_back();
       read.add(row);
-      who.push_back(item(gender, i) ^ static_cast<std::int64_t>(swapped));
+      who.push_back(item(names.genders, i) ^ static_cast<std::int64_t>(swapped));
     }
     return m.loss(tape, read.padded(), said.padded(), who, dropout);
   };
-  const std::int64_t total = count(parts.train), batch = o.integer("batch"), epochs = o.integer("epochs");
-  Trainer trainer(m.params, {.steps = epochs * ((total + batch - 1) / batch),
+  const std::int64_t rows = o.integer("batch"), epochs = o.integer("epochs");
+  Trainer trainer(m.params, {.steps = epochs * count(shuffled(parts.train, rows, seed, 0)),
                              .lr = o.real("lr"),
                              .threads = o.integer("threads"),
                              .seed = seed});
-  for (std::int64_t epoch = 0; epoch < epochs; ++epoch) {
-    Ids order = us::permutation(total, seed, static_cast<std::uint64_t>(epoch));
-    for (std::int64_t& i : order) i = item(parts.train, i);
-    for (std::int64_t at = 0; at < total; at += batch) {
-      const Rows rows =
-          Rows(order).subspan(static_cast<std::size_t>(at), static_cast<std::size_t>(std::min(batch, total - at)));
-      trainer.step(count(rows),
-                   [&](us::Tape<>& tape, const us::Shard& s) { return loss(tape, part(rows, s), o.real("dropout")); });
-    }
-  }
+  for (std::int64_t epoch = 0; epoch < epochs; ++epoch)
+    for (const Ids& chosen : shuffled(parts.train, rows, seed, epoch))
+      trainer.step(count(chosen), [&](us::Tape<>& tape, const us::Shard& s) {
+        return loss(tape, part(chosen, s), o.real("dropout"));
+      });
   us::Tape<> tape;
   fmt::print("held out: {:.3f} bits per letter told the right gender, {:.3f} told the other, {:.0f} s\n",
              loss(tape, parts.test, 0).item() / std::numbers::ln2,

@@ -4,7 +4,7 @@
 //   plain_network
 #include <numbers>
 
-#include "training.hpp"
+#include "fresh.hpp"
 
 using namespace example;
 
@@ -44,21 +44,17 @@ struct Model {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const Options o(argc, argv, "steps=3000 batch=128 hidden=64 lr=1e-2 seed=1 threads=1");
-  const us::Seed seed = o.seed();
-  Model m(o.integer("hidden"), seed);
-  Trainer trainer(m.params, {.steps = o.integer("steps"), .lr = o.real("lr"), .threads = o.integer("threads")});
-  for (std::int64_t step = 0; step < o.integer("steps"); ++step)
-    trainer.step(o.integer("batch"), [&](us::Tape<>& tape, const us::Shard& s) {
-      us::Random random = draws(seed, step, s);
-      const Problem p(s.rows(), random);
-      return cross_entropy(m.logits(tape, p), p.arms);
-    });
-  us::Tape<> tape;
-  us::Random random(seed);
-  const Problem p(10'000, random);
-  const us::Var<> logits = m.logits(tape, p);
-  double right = 0;
-  for (std::size_t i = 0; i < p.arms.size(); ++i) right += us::greedy(logits.values().subspan(2 * i, 2)) == p.arms[i];
-  fmt::print("{:.2f}% of 10000 fresh points right, {:.0f} s\n", right / 100, trainer.seconds());
+  const Options o(argc, argv, "steps=3000 batch=128 hidden=64 lr=1e-2 seed=1 threads=1 fresh=10000");
+  Model m(o.integer("hidden"), o.seed());
+  const double seconds =
+      train_on_fresh(m.params, o, o.seed(), [&](us::Tape<>& tape, std::int64_t rows, us::Random& random, std::int64_t) {
+        const Problem p(rows, random);
+        return cross_entropy(m.logits(tape, p), p.arms);
+      });
+  const std::int64_t right = on_fresh(o, o.seed(), [&](us::Tape<>& tape, std::int64_t rows, us::Random& random) {
+    const Problem p(rows, random);
+    return count_right(m.logits(tape, p), p.arms);
+  });
+  fmt::print("{:.2f}% of {} fresh points right, {:.0f} s\n", 100 * static_cast<double>(right) / o.real("fresh"),
+             o.text("fresh"), seconds);
 }

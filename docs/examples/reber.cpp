@@ -3,7 +3,7 @@
 // string is right when every legal next symbol is more likely than every illegal one, at every step.
 //
 //   reber --seeds 5
-#include "training.hpp"
+#include "fresh.hpp"
 
 using namespace example;
 
@@ -101,26 +101,20 @@ bool is_right(const Drawn& d, std::span<const float> logits, std::int64_t row, s
 
 int main(int argc, char** argv) {
   const Options o(argc, argv, "steps=1500 batch=32 lr=1e-2 seed=1 seeds=5 threads=1 fresh=1000");
-  const std::int64_t steps = o.integer("steps"), fresh = o.integer("fresh");
-  int solved = 0;
-  for (std::int64_t k = 0; k < o.integer("seeds"); ++k) {
-    const us::Seed seed = o.seed(k);
+  report_seeds(o, "strings", [&](us::Seed seed) {
     Model m(seed);
-    Trainer trainer(m.params, {.steps = steps, .lr = o.real("lr"), .threads = o.integer("threads")});
-    for (std::int64_t step = 0; step < steps; ++step)
-      trainer.step(o.integer("batch"), [&](us::Tape<>& tape, const us::Shard& s) {
-        us::Random random = draws(seed, step, s);
-        const Problem p(s.rows(), random);
-        return cross_entropy(m.logits(tape, p.read), p.next.ids);
-      });
-    us::Tape<> tape;
-    us::Random random(seed);
-    const Problem p(fresh, random);
-    const us::Var<> logits = m.logits(tape, p.read).padded();
-    std::int64_t right = 0;
-    for (std::int64_t b = 0; b < fresh; ++b) right += is_right(item(p.strings, b), logits.values(), b, fresh);
-    fmt::print("seed {}: {} of {} fresh strings right, {:.0f} s\n", seed.value, right, fresh, trainer.seconds());
-    solved += right == fresh;
-  }
-  fmt::print("all right with {} of {} seeds\n", solved, o.text("seeds"));
+    const double seconds =
+        train_on_fresh(m.params, o, seed, [&](us::Tape<>& tape, std::int64_t rows, us::Random& random, std::int64_t) {
+          const Problem p(rows, random);
+          return cross_entropy(m.logits(tape, p.read), p.next.ids);
+        });
+    const std::int64_t right = on_fresh(o, seed, [&](us::Tape<>& tape, std::int64_t rows, us::Random& random) {
+      const Problem p(rows, random);
+      const us::Var<> logits = m.logits(tape, p.read).padded();
+      std::int64_t all = 0;
+      for (std::int64_t b = 0; b < rows; ++b) all += is_right(item(p.strings, b), logits.values(), b, rows);
+      return all;
+    });
+    return std::pair(right, seconds);
+  });
 }

@@ -2,7 +2,7 @@
 // that matter, X or Y; which class a sequence has, of four, is told by their order alone.
 //
 //   temporal_order --seeds 5
-#include "training.hpp"
+#include "fresh.hpp"
 
 using namespace example;
 
@@ -57,28 +57,19 @@ struct Model {
 
 int main(int argc, char** argv) {
   const Options o(argc, argv, "length=100 steps=1500 batch=32 lr=5e-3 seed=1 seeds=5 threads=1 fresh=1000");
-  const std::int64_t length = o.integer("length"), steps = o.integer("steps"), fresh = o.integer("fresh");
-  int solved = 0;
-  for (std::int64_t k = 0; k < o.integer("seeds"); ++k) {
-    const us::Seed seed = o.seed(k);
+  const std::int64_t length = o.integer("length");
+  report_seeds(o, "sequences", [&](us::Seed seed) {
     Model m(seed);
     chrono_biases(m.params, "lstm", length, seed);
-    Trainer trainer(m.params, {.steps = steps, .lr = o.real("lr"), .threads = o.integer("threads")});
-    for (std::int64_t step = 0; step < steps; ++step)
-      trainer.step(o.integer("batch"), [&](us::Tape<>& tape, const us::Shard& s) {
-        us::Random random = draws(seed, step, s);
-        const Problem p(length, s.rows(), random);
-        return cross_entropy(m.logits(tape, p.batch), p.classes);
-      });
-    us::Tape<> tape;
-    us::Random random(seed);
-    const Problem p(length, fresh, random);
-    const us::Var<> logits = m.logits(tape, p.batch);
-    std::int64_t right = 0;
-    for (std::size_t b = 0; b < p.classes.size(); ++b)
-      right += us::greedy(logits.values().subspan(4 * b, 4)) == p.classes[b];
-    fmt::print("seed {}: {} of {} fresh sequences right, {:.0f} s\n", seed.value, right, fresh, trainer.seconds());
-    solved += right == fresh;
-  }
-  fmt::print("all right with {} of {} seeds\n", solved, o.text("seeds"));
+    const double seconds =
+        train_on_fresh(m.params, o, seed, [&](us::Tape<>& tape, std::int64_t rows, us::Random& random, std::int64_t) {
+          const Problem p(length, rows, random);
+          return cross_entropy(m.logits(tape, p.batch), p.classes);
+        });
+    const std::int64_t right = on_fresh(o, seed, [&](us::Tape<>& tape, std::int64_t rows, us::Random& random) {
+      const Problem p(length, rows, random);
+      return count_right(m.logits(tape, p.batch), p.classes);
+    });
+    return std::pair(right, seconds);
+  });
 }
