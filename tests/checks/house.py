@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""House rules that a script can see: the top level, marks of unfinished work, every source listed in a build file,
-errors and ops documented."""
+"""House rules that a script can see: the top level, marks of unfinished work, every source listed in a build file, every
+link of a page leading to a file and to a heading."""
 import pathlib
 import re
 import subprocess
@@ -18,6 +18,27 @@ def tracked():
     return [str(p.relative_to(ROOT)) for p in ROOT.rglob("*") if p.is_file() and not p.relative_to(ROOT).parts[0].startswith("build")]
 
 
+def without_code(page):
+    return re.sub(r"^```.*?^```|`[^`\n]*`", "", page.read_text(), flags=re.S | re.M)
+
+
+def headings(page):
+    """What links to a page's headings end with, after the #."""
+    for title in re.findall(r"^#+ (.*)$", re.sub(r"^```.*?^```", "", page.read_text(), flags=re.S | re.M), re.M):
+        yield re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-")
+
+
+def broken_links(name):
+    page = ROOT / name
+    for target in re.findall(r"\]\(([^)\s]+)\)", without_code(page)):
+        if re.match(r"\w+:", target):
+            continue
+        path, _, heading = target.partition("#")
+        there = page.parent / path if path else page
+        if not there.exists() or (heading and heading not in headings(there)):
+            yield f"{name}: a link leads nowhere: {target}"
+
+
 def main():
     wrong = []
     files = tracked()
@@ -27,6 +48,8 @@ def main():
     for name in files:
         if name.endswith((".cpp", ".hpp", ".py", ".build", ".md")) and UNFINISHED.search((ROOT / name).read_text(errors="replace")):
             wrong.append(f"{name}: a mark of unfinished work")
+        if name.endswith(".md"):
+            wrong += broken_links(name)
     listed = set()
     for name in files:
         if name.endswith("meson.build"):
