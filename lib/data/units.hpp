@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "files/utf8.hpp"
+#include "base/utf8.hpp"
 #include "unspool/text.hpp"
 
 namespace unspool::detail {

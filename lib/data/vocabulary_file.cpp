@@ -4,7 +4,7 @@
 #include "base/check.hpp"
 #include "data/whole_file.hpp"
 #include "files/atomic_file.hpp"
-#include "files/utf8.hpp"
+#include "base/utf8.hpp"
 #include "unspool/vocabulary.hpp"
 
 namespace unspool {

@@ -59,7 +59,7 @@ class FileChecker {
       }
       value.skip();
     });
-    at.end();
+    at.end("the graph");
     // The first question about a file is what it is; what it lacks comes after.
     check_kind();
     for (const Field& field : fields)

@@ -7,7 +7,7 @@
 
 #include "dump/column.hpp"
 #include "dump/folding.hpp"
-#include "dump/json_cursor.hpp"
+#include "base/json_cursor.hpp"
 
 namespace unspool::detail {
 

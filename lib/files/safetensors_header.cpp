@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <limits>
 
+#include "base/json_cursor.hpp"
 #include "base/text.hpp"
-#include "files/json_reader.hpp"
 
 namespace unspool::detail {
 namespace {
@@ -18,11 +18,11 @@ struct Extents {
   std::span<const std::int64_t> span() const { return {values, rank}; }
 };
 
-Extents read_extents(JsonReader& json) {
+Extents read_extents(JsonCursor& json) {
   Extents extents;
   json.expect('[');
   for (bool more = !json.accept(']'); more; more = json.another(']')) {
-    const std::uint64_t extent = json.integer();
+    const std::uint64_t extent = json.natural();
     if (extent > std::numeric_limits<std::int64_t>::max()) json.fail("an extent must be below 2^63");
     if (extents.rank == Shape::max_rank) {
       json.fail(fmt::format("at most {} axes are supported", Shape::max_rank), ErrorCode::unsupported);
@@ -36,7 +36,7 @@ Extents read_extents(JsonReader& json) {
 class HeaderParser {
  public:
   HeaderParser(SafetensorsHeader& header, const FileReading& reading)
-      : header_(header), json_({header.text.get(), header.text_size}, length_bytes, reading) {}
+      : header_(header), source_{reading.op, reading.path, {header.text.get(), header.text_size}, length_bytes} {}
 
   void parse() {
     if (header_.text_size == 0 || header_.text[0] != '{') json_.fail("the header must begin with '{'");
@@ -45,7 +45,7 @@ class HeaderParser {
     header_.tensors.reserve(std::min<std::size_t>(max_tensors, header_.text_size / 50));
     bool metadata_seen = false;
     for (bool more = !json_.accept('}'); more; more = json_.another('}')) {
-      const std::string_view name = json_.string();
+      const std::string_view name = string();
       json_.expect(':');
       if (name != metadata_key) {
         read_tensor(name);
@@ -55,18 +55,30 @@ class HeaderParser {
       metadata_seen = true;
       read_metadata();
     }
-    json_.end();
+    end();
   }
 
  private:
+  // Unescaped where it stands, which nothing reads again.
+  std::string_view string() {
+    const std::string_view raw = json_.raw_string();
+    char* const start = header_.text.get() + (raw.data() - header_.text.get());
+    return {start, unescape(raw, start)};
+  }
+
+  void end() const {
+    for (std::size_t at = json_.position(); at < source_.text.size(); ++at)
+      if (source_.text[at] != ' ') source_.fail("only spaces may follow the header's closing '}'", at);
+  }
+
   [[noreturn]] void unsupported(std::string_view what) const { json_.fail(what, ErrorCode::unsupported); }
 
   void read_metadata() {
     json_.expect('{');
     for (bool more = !json_.accept('}'); more; more = json_.another('}')) {
-      const std::string_view key = json_.string();
+      const std::string_view key = string();
       json_.expect(':');
-      const std::string_view value = json_.string();
+      const std::string_view value = string();
       if (header_.metadata.size() == max_metadata_entries) {
         unsupported(fmt::format("at most {} metadata entries are supported", max_metadata_entries));
       }
@@ -91,7 +103,7 @@ class HeaderParser {
     unsigned seen = 0;
     json_.expect('{');
     for (bool more = !json_.accept('}'); more; more = json_.another('}')) {
-      const std::string_view key = json_.string();
+      const std::string_view key = string();
       const unsigned field = key == "dtype" ? dtype : key == "shape" ? shape : key == "data_offsets" ? offsets : 0;
       if (field == 0 || (seen & field) != 0) {
         json_.fail(fmt::format("a tensor must have dtype, shape and data_offsets, each once; {} has {}", quoted(name),
@@ -114,7 +126,7 @@ class HeaderParser {
   }
 
   Dtype read_dtype(std::string_view tensor) {
-    const std::string_view name = json_.string();
+    const std::string_view name = string();
     const std::optional<Dtype> dtype = find_dtype(name);
     if (!dtype)
       unsupported(fmt::format("the dtype must be one of the format's; {} has {}", quoted(tensor), quoted(name)));
@@ -123,9 +135,9 @@ class HeaderParser {
 
   void read_offsets(TensorEntry& entry) {
     json_.expect('[');
-    entry.begin = json_.integer();
+    entry.begin = json_.natural();
     json_.expect(',');
-    entry.end = json_.integer();
+    entry.end = json_.natural();
     json_.expect(']');
     if (entry.begin > entry.end) json_.fail("data_offsets must not decrease");
   }
@@ -149,7 +161,8 @@ class HeaderParser {
   }
 
   SafetensorsHeader& header_;
-  JsonReader json_;
+  JsonText source_;
+  JsonCursor json_{source_};
 };
 
 // The tensors, in the order of their data, must fill it without holes or overlaps.
@@ -192,8 +205,8 @@ void index_names(SafetensorsHeader& header, const FileReading& reading) {
 }  // namespace
 
 Shape SafetensorsHeader::shape(const TensorEntry& entry) const {
-  const FileReading checked_before{};
-  JsonReader json({text.get() + entry.shape_at, text_size - entry.shape_at}, length_bytes, checked_before);
+  const JsonText checked_before{"", "", {text.get() + entry.shape_at, text_size - entry.shape_at}};
+  JsonCursor json(checked_before);
   return Shape(read_extents(json).span());
 }
 

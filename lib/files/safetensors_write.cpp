@@ -5,7 +5,7 @@
 #include "files/atomic_file.hpp"
 #include "files/safetensors_header.hpp"
 #include "files/safetensors_writer.hpp"
-#include "files/utf8.hpp"
+#include "base/utf8.hpp"
 
 namespace unspool {
 namespace detail {

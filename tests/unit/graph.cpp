@@ -4,7 +4,7 @@
 #include <cmath>
 #include <limits>
 
-#include "files/utf8.hpp"
+#include "base/utf8.hpp"
 #include "graph_support.hpp"
 
 namespace us = unspool;

@@ -75,7 +75,7 @@ TEST_CASE("a graph file that breaks a rule is refused with the rule") {
   check_rejected(run_file("3", row, "[[0,5,1],[0,4,1]]", "[]", "5"), "strides must name entries");
   check_rejected(run_file("3", row, "[[1,4,1]]", "[]", "5"), "strides must name entries");
   check_rejected(run_file("3", row, "[[0,0,1]]", "[]", "5"), "");
-  check_rejected(run_file("3", row, "[[0,4]]", "[]", "5"), "a ',' must stand here");
+  check_rejected(run_file("3", row, "[[0,4]]", "[]", "5"), "must have a ',' here");
   check_rejected(run_file("3", "[1,0,8,3,0,1]", "[]", "[]", "5"), "an entry for every slot and for every operand");
   check_rejected(run_file("3", "[1,0]", "[]", "[]", "5"), "an entry for every slot");
   check_rejected(run_file("3", row, strides, "[[0,2,2,2,1,0]]", "5"), "exceptions must lie in their segment");

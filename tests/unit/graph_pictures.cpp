@@ -5,7 +5,7 @@
 #include <set>
 #include <string>
 
-#include "files/utf8.hpp"
+#include "base/utf8.hpp"
 #include "graph_support.hpp"
 
 namespace us = unspool;

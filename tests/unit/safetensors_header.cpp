@@ -254,5 +254,5 @@ TEST_CASE("the byte in an error is where the rule is broken") {
   const auto error = error_of([&] { read_safetensors(path); });
   REQUIRE(error);
   CHECK(error->what() ==
-        "read_safetensors: the header must have a '{' here; given '?'; in " + path + " at byte 13 (E017)");
+        "read_safetensors: the text must have a '{' here; given '?'; in " + path + " at byte 13 (E017)");
 }

@@ -1,10 +1,10 @@
-#include "dump/json_cursor.hpp"
+#include "base/json_cursor.hpp"
 
 #include <charconv>
 #include <cmath>
 #include <limits>
 
-#include "files/utf8.hpp"
+#include "base/utf8.hpp"
 
 namespace unspool::detail {
 namespace {
@@ -16,34 +16,29 @@ int hex_digit(char c) {
   return -1;
 }
 
-std::uint32_t code_unit(std::string_view four) {
-  std::uint32_t code = 0;
-  for (const char c : four) code = code << 4 | static_cast<std::uint32_t>(hex_digit(c));
+// \uXXXX at the front of a text, or -1.
+std::int64_t unit_at(std::string_view text) {
+  if (text.size() < 6 || text[0] != '\\' || text[1] != 'u') return -1;
+  std::int64_t code = 0;
+  for (const char c : text.substr(2, 4)) {
+    const int digit = hex_digit(c);
+    if (digit < 0) return -1;
+    code = code << 4 | digit;
+  }
   return code;
 }
 
-void append_utf8(std::string& out, std::uint32_t code) {
-  if (code < 0x80) {
-    out += static_cast<char>(code);
-  } else if (code < 0x800) {
-    out += static_cast<char>(0xC0 | code >> 6);
-    out += static_cast<char>(0x80 | (code & 63));
-  } else if (code < 0x10000) {
-    out += static_cast<char>(0xE0 | code >> 12);
-    out += static_cast<char>(0x80 | (code >> 6 & 63));
-    out += static_cast<char>(0x80 | (code & 63));
-  } else {
-    out += static_cast<char>(0xF0 | code >> 18);
-    out += static_cast<char>(0x80 | (code >> 12 & 63));
-    out += static_cast<char>(0x80 | (code >> 6 & 63));
-    out += static_cast<char>(0x80 | (code & 63));
-  }
-}
+bool is_high_surrogate(std::int64_t code) { return code >= 0xD800 && code <= 0xDBFF; }
+bool is_low_surrogate(std::int64_t code) { return code >= 0xDC00 && code <= 0xDFFF; }
+
+// What may follow a backslash, beside u, and what it stands for.
+constexpr std::string_view escapes = "\"\\/bfnrt";
+constexpr std::string_view escaped = "\"\\/\b\f\n\r\t";
 
 }  // namespace
 
-void JsonText::fail(std::string_view rule, std::size_t offset, ErrorCode code) const {
-  throw Error(code, op, rule, fmt::format("in {} at byte {}", name, offset));
+void JsonText::fail(std::string_view rule, std::size_t at, ErrorCode code) const {
+  throw Error(code, op, rule, fmt::format("in {} at byte {}", name, begin + at));
 }
 
 void JsonCursor::fail(std::string_view rule, ErrorCode code) const { source_->fail(rule, at_, code); }
@@ -75,8 +70,8 @@ bool JsonCursor::accept_word(std::string_view word) {
 
 void JsonCursor::expect(char mark) {
   if (accept(mark)) return;
-  if (at_ >= source_->text.size()) fail(fmt::format("a '{}' must stand here; the text ends", mark));
-  fail(fmt::format("a '{}' must stand here; given {:?}", mark, source_->text[at_]));
+  if (at_ >= source_->text.size()) fail(fmt::format("the text must have a '{}' here; it ends", mark));
+  fail(fmt::format("the text must have a '{}' here; given {:?}", mark, source_->text[at_]));
 }
 
 bool JsonCursor::another(char close) {
@@ -105,29 +100,25 @@ std::string_view JsonCursor::raw_string() {
 }
 
 void JsonCursor::skip_escape() {
-  constexpr const char* rule =
-      "an escape must be one of \\\" \\\\ \\/ \\b \\f \\n \\r \\t \\uXXXX, surrogates in pairs";
-  const std::string_view text = source_->text;
-  const auto unit = [&](std::size_t from) -> std::int64_t {
-    if (text.size() - from < 6 || text[from] != '\\' || text[from + 1] != 'u') return -1;
-    for (std::size_t i = 2; i < 6; ++i)
-      if (hex_digit(text[from + i]) < 0) return -1;
-    return code_unit(text.substr(from + 2, 4));
-  };
-  if (at_ + 1 >= text.size()) fail(rule);
-  if (text[at_ + 1] != 'u') {
-    if (std::string_view("\"\\/bfnrt").find(text[at_ + 1]) == std::string_view::npos) fail(rule);
-    at_ += 2;
+  const std::string_view rest = source_->text.substr(at_);
+  if (rest.size() > 1 && rest[1] == 'u') {
+    const std::uint32_t code = code_unit();
+    if (is_low_surrogate(code)) fail("an escaped low surrogate must follow a high one");
+    if (!is_high_surrogate(code)) return;
+    if (at_ == source_->text.size() || source_->text[at_] != '\\' || !is_low_surrogate(code_unit()))
+      fail("an escaped high surrogate must be followed by an escaped low one");
     return;
   }
-  const std::int64_t code = unit(at_);
-  if (code < 0 || (code >= 0xDC00 && code <= 0xDFFF)) fail(rule);
-  const bool pair = code >= 0xD800 && code <= 0xDBFF;
-  if (pair) {
-    const std::int64_t low = text.size() - at_ < 12 ? -1 : unit(at_ + 6);
-    if (low < 0xDC00 || low > 0xDFFF) fail(rule);
-  }
-  at_ += pair ? 12 : 6;
+  if (rest.size() < 2 || escapes.find(rest[1]) == std::string_view::npos)
+    fail("an escape must be one of \\\" \\\\ \\/ \\b \\f \\n \\r \\t \\uXXXX");
+  at_ += 2;
+}
+
+std::uint32_t JsonCursor::code_unit() {
+  const std::int64_t code = unit_at(source_->text.substr(at_));
+  if (code < 0) fail("\\u must be followed by four hexadecimal digits");
+  at_ += 6;
+  return static_cast<std::uint32_t>(code);
 }
 
 std::string JsonCursor::string() { return unescaped(raw_string()); }
@@ -162,6 +153,19 @@ std::int64_t JsonCursor::integer() {
   const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
   if (error != std::errc() || end != digits.data() + digits.size()) fail("a number must be an integer of 64 bits here");
   at_ += digits.size();
+  return value;
+}
+
+std::uint64_t JsonCursor::natural() {
+  skip_space();
+  const std::string_view rest = source_->text.substr(at_);
+  std::uint64_t value = 0;
+  const auto [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), value);
+  const std::size_t length = static_cast<std::size_t>(end - rest.data());
+  const bool goes_on = length < rest.size() && std::string_view(".eE").find(rest[length]) != std::string_view::npos;
+  if (error != std::errc() || (rest[0] == '0' && length > 1) || goes_on)
+    fail("a number must be a non-negative integer below 2^64, without leading zeros");
+  at_ += length;
   return value;
 }
 
@@ -250,33 +254,37 @@ void JsonCursor::skip() {
   } while (depth > 0);
 }
 
-void JsonCursor::end() {
+void JsonCursor::end(std::string_view what) {
   skip_space();
-  if (at_ != source_->text.size()) fail("nothing may follow the graph");
+  if (at_ != source_->text.size()) fail(fmt::format("nothing may follow {}", what));
+}
+
+char* unescape(std::string_view raw, char* out) {
+  while (!raw.empty()) {
+    std::int64_t code = unit_at(raw);
+    std::size_t length = 6;
+    if (raw[0] != '\\') {
+      *out++ = raw[0];
+      length = 1;
+    } else if (code < 0) {
+      *out++ = escaped[escapes.find(raw[1])];
+      length = 2;
+    } else {
+      if (is_high_surrogate(code)) {
+        code = 0x10000 + ((code - 0xD800) << 10) + (unit_at(raw.substr(6)) - 0xDC00);
+        length = 12;
+      }
+      out = put_utf8(static_cast<std::uint32_t>(code), out);
+    }
+    raw.remove_prefix(length);
+  }
+  return out;
 }
 
 std::string unescaped(std::string_view raw) {
-  std::string out;
-  out.reserve(raw.size());
-  constexpr std::string_view kinds = "\"\\/bfnrt";
-  constexpr std::string_view meanings = "\"\\/\b\f\n\r\t";
-  for (std::size_t i = 0; i < raw.size();) {
-    if (raw[i] != '\\') {
-      out += raw[i++];
-    } else if (raw[i + 1] != 'u') {
-      out += meanings[kinds.find(raw[i + 1])];
-      i += 2;
-    } else {
-      std::uint32_t code = code_unit(raw.substr(i + 2, 4));
-      i += 6;
-      if (code >= 0xD800 && code <= 0xDBFF) {
-        code = 0x10000 + ((code - 0xD800) << 10) + (code_unit(raw.substr(i + 2, 4)) - 0xDC00);
-        i += 6;
-      }
-      append_utf8(out, code);
-    }
-  }
-  return out;
+  std::string text(raw.size(), '\0');
+  text.resize(static_cast<std::size_t>(unescape(raw, text.data()) - text.data()));
+  return text;
 }
 
 }  // namespace unspool::detail

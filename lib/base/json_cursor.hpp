@@ -1,5 +1,6 @@
-// JsonCursor: a place in a JSON text that is only looked at. Reading allocates nothing and nothing recurses; the caller
-// asks for what must come next. A cursor is copied to remember a place and come back to it.
+// JsonCursor: a place in a JSON text that is only looked at: graph files and the headers of safetensors files. Reading
+// allocates nothing and nothing recurses; the caller asks for what must come next. A cursor is copied to remember a place
+// and come back to it.
 #pragma once
 
 #include <cstdint>
@@ -13,10 +14,11 @@ namespace unspool::detail {
 /// The text, and how it is called in errors.
 struct JsonText {
   std::string_view op;
-  std::string_view name;
+  std::string_view name;  ///< of the file
   std::string_view text;
+  std::uint64_t begin = 0;  ///< where it stands in the file
 
-  [[noreturn]] void fail(std::string_view rule, std::size_t offset, ErrorCode code = ErrorCode::file_format) const;
+  [[noreturn]] void fail(std::string_view rule, std::size_t at, ErrorCode code = ErrorCode::file_format) const;
 };
 
 class JsonCursor {
@@ -36,6 +38,8 @@ class JsonCursor {
   std::string_view raw_string();
   std::string string();
   std::int64_t integer();
+  /// A non-negative integer below 2^64.
+  std::uint64_t natural();
   /// An integer in a range; `what` begins the error.
   std::int64_t integer(std::string_view what, std::int64_t low, std::int64_t high);
   /// A number, or "nan", "inf", "-inf".
@@ -43,8 +47,8 @@ class JsonCursor {
   bool boolean();
   /// Passes a value of any kind.
   void skip();
-  /// Nothing but white space may follow.
-  void end();
+  /// Nothing but white space may follow; `what` has ended.
+  void end(std::string_view what);
 
   bool at(char mark);
   std::size_t position() const { return at_; }
@@ -54,6 +58,7 @@ class JsonCursor {
   char peek();
   void skip_space();
   void skip_escape();
+  std::uint32_t code_unit();
   void skip_scalar();
   std::string_view number_text();
 
@@ -61,7 +66,8 @@ class JsonCursor {
   std::size_t at_ = 0;
 };
 
-/// What a valid raw string stands for.
+/// Writes what a valid raw string stands for; returns the end. That is never longer, so `out` may be where `raw` begins.
+char* unescape(std::string_view raw, char* out);
 std::string unescaped(std::string_view raw);
 
 }  // namespace unspool::detail
