@@ -76,17 +76,53 @@ struct Action {
   std::int64_t count = 1;
 };
 
+/// Which states to store while steps run on and nobody knows how many will come (Wang, Moin and Iaccarino, SIAM J. Sci.
+/// Comput. 31(4), 2009, algorithm 1). With s stored states, walking back over n steps computes no step more than r + 2
+/// times, the first included, where r is the smallest number with C(s + r, s) >= n: once more than if n had been known.
+class UNSPOOL_API OnlineSchedule {
+ public:
+  static constexpr std::int64_t none = -1;
+
+  /// Room for so many states, the first step's included. Throws bad_argument below 1.
+  explicit OnlineSchedule(std::int64_t states);
+  /// Room for as many states as leave a budget enough to walk back from the last of them; no more than 4096, which are
+  /// enough for a thousand million steps. Throws bad_argument for negative sizes, and for a budget below
+  /// least_budget(2, step_bytes, state_bytes).
+  static OnlineSchedule within(std::int64_t step_bytes, std::int64_t state_bytes, std::int64_t budget);
+
+  /// Asks for each step 0, 1, 2, ... before it is computed. True: store the state before it; when `*replaced` is not
+  /// `none`, in place of the one before that step.
+  bool wants(std::int64_t step, std::int64_t* replaced);
+  /// The steps whose states are stored, ascending.
+  std::vector<std::int64_t> stored() const;
+  std::int64_t states() const { return states_; }
+
+ private:
+  struct Entry {
+    std::int64_t step;
+    std::int64_t level;
+  };
+  std::int64_t states_;
+  std::vector<Entry> entries_;  // by step
+};
+
 namespace detail {
 class Planner;
 UNSPOOL_API void drop_planner(const Planner* planner) noexcept;
 }  // namespace detail
 
 /// The actions of a plan, one after the other. A plan's schedule computes every step once, in order, before its first
-/// `back`; that is where a loss may come in.
+/// `back`; that is where a loss may come in. One from stored states begins where that has happened: the states lie on the
+/// stack, and its plan's forwards count the run that they come from.
 class UNSPOOL_API Schedule {
  public:
   /// Throws what plan() throws.
   Schedule(std::int64_t steps, std::int64_t step_bytes, std::int64_t state_bytes, std::int64_t budget);
+  /// The walk back over a run of `steps` steps from the states that `online` has stored on the way. What is between two
+  /// of them is walked back within what the budget leaves besides those before. Throws bad_argument for a budget that
+  /// has no room for the states, another and a step.
+  Schedule(const OnlineSchedule& online, std::int64_t steps, std::int64_t step_bytes, std::int64_t state_bytes,
+           std::int64_t budget);
   Schedule(const Schedule& other);
   Schedule(Schedule&& other) noexcept;
   Schedule& operator=(Schedule other) noexcept;
@@ -108,33 +144,8 @@ class UNSPOOL_API Schedule {
 
   Plan plan_;
   const detail::Planner* planner_ = nullptr;
+  std::vector<std::int64_t> stored_;  // steps whose states were there before; the first is 0
   std::vector<Frame> frames_;
-};
-
-/// Which states to store while steps run on and nobody knows how many will come (Wang, Moin and Iaccarino, SIAM J. Sci.
-/// Comput. 31(4), 2009, algorithm 1). With s stored states, walking back over n steps computes no step more than r + 2
-/// times, the first included, where r is the smallest number with C(s + r, s) >= n: once more than if n had been known.
-class UNSPOOL_API OnlineSchedule {
- public:
-  static constexpr std::int64_t none = -1;
-
-  /// Room for so many states, the first step's included. Throws bad_argument below 1.
-  explicit OnlineSchedule(std::int64_t states);
-
-  /// Asks for each step 0, 1, 2, ... before it is computed. True: store the state before it; when `*replaced` is not
-  /// `none`, in place of the one before that step.
-  bool wants(std::int64_t step, std::int64_t* replaced);
-  /// The steps whose states are stored, ascending.
-  std::vector<std::int64_t> stored() const;
-  std::int64_t states() const { return states_; }
-
- private:
-  struct Entry {
-    std::int64_t step;
-    std::int64_t level;
-  };
-  std::int64_t states_;
-  std::vector<Entry> entries_;  // by step
 };
 
 }  // namespace unspool

@@ -311,8 +311,7 @@ Var<T> final_rows(const Sequence<T>& xs, bool reverse, const Var<T>& values, con
 }
 
 template <class Cell, Scalar T, class State>
-Var<T> run_within(Cell& cell, const Sequence<T>& xs, State& state, const UnrollOptions& options, bool rows_alike,
-                  Where where);
+Var<T> unroll_within(Cell& cell, const Sequence<T>& xs, State& state, const UnrollOptions& options, Where where);
 template <class Step, class State>
 class LossBody;
 
@@ -331,7 +330,7 @@ SequenceOutput<Sequence<T>, State> unroll(Cell&& cell, const Sequence<T>& xs, St
   detail::check_initial_widths(cell, initial, xs.batch());
   const std::int64_t steps = detail::step_count(xs);
   if (options.memory != UnrollOptions::unlimited && steps > 0 && detail::forgets(tape)) {
-    const Var<T> ys = detail::run_within<Plain, T>(cell, xs, initial, options, false, where);
+    const Var<T> ys = detail::unroll_within<Plain, T>(cell, xs, initial, options, where);
     return {options.outputs ? xs.with(ys) : Sequence<T>(), std::move(initial)};
   }
   if constexpr (requires { cell.run(xs, initial, true, where); })

@@ -121,41 +121,74 @@ class CellBody final : public StepBody {
   Where where_;
 };
 
-/// Runs a cell over xs, forgets what the budget has no room for, and returns the outputs of all steps [N,...], if they
-/// are wanted. `state` becomes the last state, in the order of the batch.
+/// How run_within() goes about it.
+struct WithinPlan {
+  bool reverse = false;
+  bool outputs = true;      // are wanted
+  bool rows_alike = false;  // the initial state needs no order
+  std::int64_t memory = 0;
+  bool outputs_count = true;  // in the budget
+  int group = -1;             // of a shared budget
+};
+
+/// The steps of a cell as segments take them.
 template <class Cell, Scalar T, class State>
-Var<T> run_within(Cell& cell, const Sequence<T>& xs, State& state, const UnrollOptions& options, bool rows_alike,
-                  Where where) {
-  TapeCore& tape = tape_of(xs.packed(), "unroll");
-  const auto order = xs.sorted_indices();
-  const bool sorted = is_identity(order);
-  const std::int64_t batch = xs.batch();
+struct CellSteps {
+  CellBody<Cell, T, State>* body;
+  StepsRequest request;
+  bool whole = false;  // outputs are the first part of the state
+};
+
+template <class Cell, Scalar T, class State>
+CellSteps<Cell, T, State> cell_steps(Cell& cell, const Sequence<T>& xs, State& state, const WithinPlan& plan,
+                                     Where where) {
   for_each_var(state, [&](Var<T>& v) {
-    check_rows(v, batch, "the initial state");
-    if (!sorted && !rows_alike) v = index_select(v, 0, Ids(order), where);
+    check_rows(v, xs.batch(), "the initial state");
+    if (!plan.rows_alike && !is_identity(xs.sorted_indices())) v = index_select(v, 0, Ids(xs.sorted_indices()), where);
   });
   bool whole = false;
   if constexpr (requires { cell.run(xs, state, true, where); }) whole = cell.runs();
-  auto* const body = new CellBody<Cell, T, State>(cell, xs, state, options.reverse, whole, where);
-  const StepRange last = body->range(step_count(xs) - 1), first = body->range(0);
-  const StepsRequest request{.steps = step_count(xs),
-                             .total_rows = xs.total(),
-                             .outputs = options.outputs ? StepOutputs::rows : StepOutputs::none,
-                             .output_is_state = whole,
-                             .memory = std::max<std::int64_t>(options.memory, 0)};
+  return {new CellBody<Cell, T, State>(cell, xs, state, plan.reverse, whole, where),
+          {.steps = step_count(xs),
+           .total_rows = xs.total(),
+           .outputs = plan.outputs ? StepOutputs::rows : StepOutputs::none,
+           .output_is_state = whole,
+           .memory = std::max<std::int64_t>(plan.memory, 0),
+           .outputs_count = plan.outputs_count,
+           .group = plan.group},
+          whole};
+}
+
+/// What the cell's steps over xs take.
+template <class Cell, Scalar T, class State>
+StepCost measure_within(Cell& cell, const Sequence<T>& xs, State state, const WithinPlan& plan, Where where) {
+  const auto steps = cell_steps<Cell, T>(cell, xs, state, plan, where);
+  return measure_steps(tape_of(xs.packed(), "unroll"), steps.body, steps.request, handles_of(state), where);
+}
+
+/// Runs a cell over xs, forgets what the budget has no room for, and returns the outputs of all steps [N,...], if they
+/// are wanted. `state` becomes the last state, in the order of the batch.
+template <class Cell, Scalar T, class State>
+Var<T> run_within(Cell& cell, const Sequence<T>& xs, State& state, const WithinPlan& plan, Where where) {
+  TapeCore& tape = tape_of(xs.packed(), "unroll");
+  const auto steps = cell_steps<Cell, T>(cell, xs, state, plan, where);
+  const std::int64_t batch = xs.batch();
+  const std::int64_t ended =
+      std::max(steps.body->range(steps.request.steps - 1).state_rows, steps.body->range(0).state_rows);
   std::vector<Handle> handles = handles_of(state);
   Handle outputs;
-  run_steps(tape, body, request, handles, outputs, where);
+  run_steps(tape, steps.body, steps.request, handles, outputs, where);
 
+  const auto order = xs.sorted_indices();
+  const bool sorted = is_identity(order);
   Scratch<std::int64_t> inverse(tape, batch);
   if (!sorted) invert(order, {inverse.begin(), inverse.size()});
-  const std::int64_t ended = std::max(first.state_rows, last.state_rows);
   std::size_t part = 0;
   for_each_var(state, [&](Var<T>& v) {
     const Var<T> initial = v;
     v = Var<T>(handles[part]);
-    if (part++ == 0 && whole && options.outputs) {
-      v = final_rows(xs, options.reverse, Var<T>(outputs), initial, where);
+    if (part++ == 0 && steps.whole && plan.outputs) {
+      v = final_rows(xs, plan.reverse, Var<T>(outputs), initial, where);
       return;
     }
     if (ended < batch) v = unspool::concat({v, rows_of(initial, ended, batch, batch, where)}, 0, where);
@@ -164,9 +197,16 @@ Var<T> run_within(Cell& cell, const Sequence<T>& xs, State& state, const UnrollO
   return Var<T>(outputs);
 }
 
+/// What unroll() does where there is a budget.
+template <class Cell, Scalar T, class State>
+Var<T> unroll_within(Cell& cell, const Sequence<T>& xs, State& state, const UnrollOptions& options, Where where) {
+  const WithinPlan plan{.reverse = options.reverse, .outputs = options.outputs, .memory = options.memory};
+  return run_within<Cell, T>(cell, xs, state, plan, where);
+}
+
 /// The steps that a function computes, with a loss each.
 template <class Step, class State>
-class LossBody final : public StepBody {
+class LossBody : public StepBody {
  public:
   LossBody(Step step, const State& initial) : step_(std::move(step)), pattern_(initial) {}
 

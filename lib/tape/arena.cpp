@@ -10,17 +10,18 @@ constexpr std::int64_t largest_growth_bytes = 16 << 20;  // beyond this a chunk 
 
 }  // namespace
 
+// What a large value needs says nothing about the ones to come: the chunks' least size doubles from one to the next.
 [[gnu::cold]] void* Arena::allocate_in_next(std::int64_t bytes) {
   const std::uint32_t next = chunks_.empty() ? 0 : at_ + 1;
   // After a rewind the following chunks are free; one that is too small is replaced, since nothing lives in it.
   if (next >= chunks_.size() || chunks_[next].memory.bytes() < bytes) {
-    const std::int64_t doubled =
-        chunks_.empty() ? first_chunk_bytes : std::min(2 * chunks_.back().memory.bytes(), largest_growth_bytes);
-    AlignedBuffer chunk(std::max(round_up(bytes, cache_line), std::max(doubled, first_chunk_bytes)));
+    const std::int64_t growth = std::clamp(2 * growth_, first_chunk_bytes, largest_growth_bytes);
+    AlignedBuffer chunk(std::max(round_up(bytes, cache_line), growth));
     if (next < chunks_.size())
       chunks_[next].memory = std::move(chunk);
     else
       chunks_.push_back({std::move(chunk)});
+    growth_ = growth;
   }
   if (next > 0) chunks_[at_].used = next_;
   rewind({next, static_cast<std::uint64_t>(bytes)});
@@ -29,14 +30,14 @@ constexpr std::int64_t largest_growth_bytes = 16 << 20;  // beyond this a chunk 
 
 void Arena::reserve(std::int64_t bytes) {
   if (bytes <= end_ - next_) return;
-  const std::uint32_t next = chunks_.empty() ? 0 : at_ + 1;
+  const bool none_in_use = at_ == 0 && next_ == 0;
+  const std::size_t next = none_in_use ? 0 : at_ + 1;
   if (next < chunks_.size() && chunks_[next].memory.bytes() >= bytes) return;
-  AlignedBuffer chunk(round_up(bytes, cache_line));
-  if (next < chunks_.size())
-    chunks_[next].memory = std::move(chunk);
-  else
-    chunks_.push_back({std::move(chunk)});
-  if (next == 0) rewind({});
+  chunks_.resize(std::min(chunks_.size(), next));
+  chunks_.reserve(next + 1);
+  rewind(position());
+  chunks_.push_back({AlignedBuffer(round_up(bytes, cache_line))});
+  rewind(position());
 }
 
 std::int64_t Arena::used_bytes() const noexcept {

@@ -1,6 +1,7 @@
 // Arena: a chunked bump allocator. Allocation moves a pointer; reset and rewind move it back; chunks are kept.
 #pragma once
 
+#include <algorithm>
 #include <vector>
 
 #include "base/aligned_buffer.hpp"
@@ -33,12 +34,19 @@ class Arena {
     chunk_ = at_ < chunks_.size() ? chunks_[at_].memory.data() : nullptr;
     end_ = at_ < chunks_.size() ? chunks_[at_].memory.bytes() : none;
   }
+  /// The next value will begin on a cache line whatever its size.
+  void align() noexcept { next_ = std::min((next_ + cache_line_mask) & ~cache_line_mask, std::max(end_, next_)); }
+  /// rewind(), unless that would be forward: chunks there may have been given back.
+  void lower(Position to) noexcept {
+    if (to.chunk < at_ || (to.chunk == at_ && static_cast<std::int64_t>(to.offset) < next_)) rewind(to);
+  }
   /// The rest of a chunk that the next value did not fit is not in use.
   std::int64_t used_bytes() const noexcept;
   /// What used_bytes() was when the byte before `end` was the last in use; -1 when the arena does not hold it.
   std::int64_t used_bytes_at(const void* end) const noexcept;
   std::int64_t reserved_bytes() const noexcept;
-  /// The next `bytes` will lie in one chunk that is no larger than it must be. Throws std::bad_alloc.
+  /// The next `bytes` will lie in one chunk that is no larger than it must be; what was free behind the position is
+  /// given back for it. Throws std::bad_alloc.
   void reserve(std::int64_t bytes);
   bool is_at(Position to) const noexcept { return at_ == to.chunk && next_ == static_cast<std::int64_t>(to.offset); }
   /// Calls f(begin, end) for the memory that is in use behind a position.
@@ -53,6 +61,7 @@ class Arena {
   }
   void release() noexcept {
     std::vector<Chunk>().swap(chunks_);
+    growth_ = 0;
     rewind({});
   }
 
@@ -62,6 +71,7 @@ class Arena {
     std::int64_t used = 0;  // when the next one was begun
   };
 
+  static constexpr std::int64_t cache_line_mask = cache_line - 1;
   static constexpr std::int64_t none = -1;  // the end of no chunk: not even 0 bytes fit
 
   void* allocate_in_next(std::int64_t bytes);
@@ -69,7 +79,8 @@ class Arena {
   std::byte* chunk_ = nullptr;  // the one allocated from; offsets in it
   std::int64_t next_ = 0;
   std::int64_t end_ = none;
-  std::uint32_t at_ = 0;  // its place in chunks_
+  std::uint32_t at_ = 0;     // its place in chunks_
+  std::int64_t growth_ = 0;  // the least that the last chunk was to have
   std::vector<Chunk> chunks_;
 };
 

@@ -5,6 +5,7 @@
 #include "base/with_scalar.hpp"
 #include "tape/tape_core.hpp"
 #include "tensor/kernels.hpp"
+#include "unspool/sink.hpp"
 
 namespace unspool::detail {
 
@@ -98,6 +99,11 @@ void TapeCore::add_gradient(const Call& call, std::uint32_t index, const void* v
   constexpr std::uint16_t source_bars = flag::view | flag::in_place | flag::keep_grad | flag::held;
   constexpr std::uint16_t heir_bars = flag::view | flag::in_place | flag::parameter;
   Node& node = nodes_[index];
+  // A bias that met a single row is one that meets many: its rows wait for the others.
+  if (node.has(flag::parameter) && node.has(flag::needs_grad) && node.rank < call.node->rank && node.size() > 0 &&
+      values == grads_[call.index] &&
+      queue_columns(call, index, values, 1, node.size(), static_cast<std::int32_t>(call.index)))
+    return;
   if (values == grads_[call.index] && heir_ == no_node && !observed() && grads_[index] == nullptr &&
       node.has(flag::needs_grad) && node.arity != 0 && !node.has(heir_bars) && !call.node->has(source_bars)) {
     node.flags |= flag::pending;

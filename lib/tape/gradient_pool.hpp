@@ -31,6 +31,12 @@ class GradientPool {
     free_[cls] = node;
   }
 
+  /// There will be memory for `bytes` more than are taken now; what must be had for them is no larger than that.
+  void reserve(std::int64_t bytes) {
+    const std::int64_t missing = live_bytes_ + bytes - arena_.reserved_bytes();
+    if (missing > 0) arena_.reserve(missing);
+  }
+
   /// Forgets every buffer, taken or free; the memory stays.
   void reset() noexcept {
     free_.fill(nullptr);

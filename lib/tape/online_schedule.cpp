@@ -11,6 +11,16 @@ OnlineSchedule::OnlineSchedule(std::int64_t states) : states_(states) {
                   states);
 }
 
+OnlineSchedule OnlineSchedule::within(std::int64_t step_bytes, std::int64_t state_bytes, std::int64_t budget) {
+  constexpr std::int64_t most = 4096;
+  detail::require(step_bytes >= 0 && state_bytes >= 0, ErrorCode::bad_argument, "OnlineSchedule",
+                  "sizes must not be negative; given {} bytes a step and {} a state", step_bytes, state_bytes);
+  const std::int64_t least = least_budget(2, step_bytes, state_bytes);
+  detail::require(budget >= least, ErrorCode::bad_argument, "OnlineSchedule",
+                  "the budget must be at least {} bytes, one step and one state; given {}", least, budget);
+  return OnlineSchedule(1 + std::min((budget - least) / std::max<std::int64_t>(state_bytes, 1), most - 1));
+}
+
 // A stored state can be spared once a later one has a higher level. The first is never spared. Where none can be, the
 // state of the step before gives way, and the new one is a level above it: from then on all states between it and the
 // ones of its own level can be spared.

@@ -16,6 +16,7 @@ namespace {
 using namespace detail;
 
 constexpr std::int64_t most = INT64_MAX;
+constexpr int dropping = 4;  // the last stage of a cut
 
 // Saturates: what it is compared with is smaller.
 std::int64_t binomial(std::int64_t n, std::int64_t k) {
@@ -43,8 +44,7 @@ void check_plan(const Plan& p) {
           p.steps > 1 ? "one step and one state" : "one step", p.budget);
 }
 
-void fill(Plan& plan, const Planner& planner) {
-  const StretchCost cost = planner.cost();
+void fill(Plan& plan, const Planner& planner, const StretchCost& cost) {
   plan.peak_bytes = cost.bytes;
   plan.forwards = cost.forwards;
   plan.stored_states = cost.states;
@@ -97,7 +97,8 @@ Schedule::Schedule(std::int64_t steps, std::int64_t step_bytes, std::int64_t sta
     : plan_{.steps = steps, .step_bytes = step_bytes, .state_bytes = state_bytes, .budget = budget} {
   check_plan(plan_);
   auto planner = Shared<Planner>::adopt(new Planner(steps, step_bytes, state_bytes, budget));
-  fill(plan_, *planner);
+  fill(plan_, *planner, planner->cost());
+  stored_.push_back(0);
   frames_.reserve(64);
   retain(*planner);
   planner_ = planner.get();
@@ -106,23 +107,65 @@ Schedule::Schedule(std::int64_t steps, std::int64_t step_bytes, std::int64_t sta
   fail(ErrorCode::out_of_memory, "plan", "memory for the plan of {} steps could not be had", steps);
 }
 
-Schedule::Schedule(const Schedule& other) : plan_(other.plan_), planner_(other.planner_), frames_(other.frames_) {
+Schedule::Schedule(const OnlineSchedule& online, std::int64_t steps, std::int64_t step_bytes, std::int64_t state_bytes,
+                   std::int64_t budget) try
+    : plan_{.steps = steps, .step_bytes = step_bytes, .state_bytes = state_bytes, .budget = budget},
+      stored_(online.stored()) {
+  check_plan(plan_);
+  const auto states = static_cast<std::int64_t>(stored_.size());
+  require(states > 0 && stored_.back() < steps, ErrorCode::bad_argument, "plan",
+          "the schedule must have been asked for each of the {} steps", steps);
+  const double least = static_cast<double>(step_bytes) + static_cast<double>(states) * static_cast<double>(state_bytes);
+  require(static_cast<double>(budget) >= least, ErrorCode::bad_argument, "plan",
+          "the budget must be at least {:.0f} bytes, one step and {} states; given {}", least, states, budget);
+  std::vector<std::int64_t> stretches(stored_.begin() + 1, stored_.end());
+  stretches.push_back(steps);
+  for (std::size_t i = 0; i < stretches.size(); ++i) stretches[i] -= stored_[i];
+  auto planner = Shared<Planner>::adopt(new Planner(stretches, step_bytes, state_bytes, budget));
+  StretchCost cost = planner->cost_of(stretches);
+  cost.forwards += steps;
+  fill(plan_, *planner, cost);
+  frames_.reserve(64 + stored_.size());
+  retain(*planner);
+  planner_ = planner.get();
+  restart();
+} catch (const std::bad_alloc&) {
+  fail(ErrorCode::out_of_memory, "plan", "memory for the plan of {} steps could not be had", steps);
+}
+
+Schedule::Schedule(const Schedule& other)
+    : plan_(other.plan_), planner_(other.planner_), stored_(other.stored_), frames_(other.frames_) {
   if (planner_ != nullptr) retain(*planner_);
 }
 
 Schedule::Schedule(Schedule&& other) noexcept
-    : plan_(other.plan_), planner_(std::exchange(other.planner_, nullptr)), frames_(std::move(other.frames_)) {}
+    : plan_(other.plan_),
+      planner_(std::exchange(other.planner_, nullptr)),
+      stored_(std::move(other.stored_)),
+      frames_(std::move(other.frames_)) {}
 
 Schedule& Schedule::operator=(Schedule other) noexcept {
   std::swap(plan_, other.plan_);
   std::swap(planner_, other.planner_);
+  stored_.swap(other.stored_);
   frames_.swap(other.frames_);
   return *this;
 }
 
+// Stored states are cuts whose right sides are under way.
 void Schedule::restart() {
   frames_.clear();
-  if (plan_.steps > 0) frames_.push_back({0, plan_.steps, planner_->whole()});
+  if (plan_.steps == 0) return;
+  std::int64_t memory = planner_->whole();
+  for (std::size_t i = 0; i < stored_.size(); ++i) {
+    Frame frame{stored_[i], plan_.steps - stored_[i], memory};
+    if (i + 1 < stored_.size()) {
+      frame.part = stored_[i + 1] - stored_[i];
+      frame.stage = dropping;
+    }
+    frames_.push_back(frame);
+    memory = planner_->after_storing(memory);
+  }
 }
 
 // A frame is a stretch. Stages of one that keeps `part` steps: record them (0 .. part - 1), the steps behind them, walk
@@ -167,7 +210,7 @@ bool Schedule::next(Action& action) {
         action = {Action::store, now.begin + now.part, 1};
         return true;
       case 3:
-        f.stage = 4;
+        f.stage = dropping;
         frames_.push_back({now.begin + now.part, now.steps - now.part, planner_->after_storing(now.memory)});
         continue;
       default:

@@ -37,7 +37,7 @@ Planner::Planner(int64_t steps, int64_t step_bytes, int64_t state_bytes, int64_t
       step_bytes_(std::max<int64_t>(step_bytes, 1)),
       state_bytes_(std::max<int64_t>(state_bytes, 1)),
       budget_(budget) {
-  fill_capacities();
+  fill_capacities({&steps_, 1});
   if (steps_ <= kept_at_most(0)) return;
   choose_units();
   if (rows_ == 0) return;
@@ -45,6 +45,14 @@ Planner::Planner(int64_t steps, int64_t step_bytes, int64_t state_bytes, int64_t
   fill_table();
   // Units that do not divide the sizes round up.
   if (!exact_units_ && entry(rows_ - 1, steps_) > static_cast<float>(by_capacity)) table_.clear();
+}
+
+Planner::Planner(std::span<const int64_t> stretches, int64_t step_bytes, int64_t state_bytes, int64_t budget)
+    : steps_(std::accumulate(stretches.begin(), stretches.end(), int64_t{0})),
+      step_bytes_(std::max<int64_t>(step_bytes, 1)),
+      state_bytes_(std::max<int64_t>(state_bytes, 1)),
+      budget_(budget) {
+  fill_capacities(stretches);
 }
 
 // The table counts memory in units that divide the sizes, or nearly.
@@ -101,11 +109,16 @@ Decision Planner::decide_by_table(int64_t steps, int64_t room) const {
   return {.advance = y};
 }
 
-void Planner::fill_capacities() {
+void Planner::fill_capacities(std::span<const int64_t> stretches) {
   const int64_t stored = std::clamp<int64_t>((budget_ - step_bytes_) / state_bytes_, 0, std::min(steps_, most_stored));
   auto& kept = capacities_.emplace_back(static_cast<std::size_t>(stored + 1));
   for (int64_t i = 0; i <= stored; ++i) kept[static_cast<std::size_t>(i)] = std::min(kept_at_most(i), steps_);
-  while (capacities_.back()[0] < steps_) {
+  const auto short_of = [&] {
+    for (std::size_t i = 0; i < stretches.size(); ++i)
+      if (capacities_.back()[i] < stretches[i]) return true;
+    return false;
+  };
+  while (short_of()) {
     std::vector<int64_t> next = capacities_.back();
     for (int64_t i = stored; i-- > 0;) {
       auto& c = next[static_cast<std::size_t>(i)];
@@ -130,6 +143,20 @@ Decision Planner::decide_by_capacity(int64_t steps, int64_t stored) const {
 StretchCost Planner::cost() const {
   Costs known;
   return cost_of(steps_, whole(), known);
+}
+
+StretchCost Planner::cost_of(std::span<const int64_t> stretches) const {
+  Costs known;
+  StretchCost sum;
+  for (std::size_t i = 0; i < stretches.size(); ++i) {
+    const auto before = static_cast<int64_t>(i);
+    const StretchCost one = cost_of(stretches[i], before, known);
+    sum.forwards += one.forwards;
+    sum.bytes = std::max(sum.bytes, one.bytes + before * state_bytes_);
+    sum.states = std::max(sum.states, one.states + before);
+    sum.kept = std::max(sum.kept, one.kept);
+  }
+  return sum;
 }
 
 // What is left of a cut is gone on with in the loop, what is right of it by recursion, at most most_stored deep.

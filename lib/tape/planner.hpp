@@ -11,6 +11,7 @@
 
 #include <cstdint>
 #include <map>
+#include <span>
 #include <vector>
 
 #include "base/counted.hpp"
@@ -34,6 +35,9 @@ class Planner : public Counted {
  public:
   /// The budget must suffice.
   Planner(std::int64_t steps, std::int64_t step_bytes, std::int64_t state_bytes, std::int64_t budget);
+  /// For stretches of which the i-th has i stored states before it. By capacities.
+  Planner(std::span<const std::int64_t> stretches, std::int64_t step_bytes, std::int64_t state_bytes,
+          std::int64_t budget);
 
   /// `room` says what a stretch has left: whole() for all steps, less after what was kept or stored.
   Decision decide(std::int64_t steps, std::int64_t room) const {
@@ -46,6 +50,8 @@ class Planner : public Counted {
   std::int64_t after_storing(std::int64_t room) const { return table_.empty() ? room + 1 : room - state_size_; }
 
   StretchCost cost() const;
+  /// Of all stretches, the states before each included.
+  StretchCost cost_of(std::span<const std::int64_t> stretches) const;
   /// No schedule computes fewer steps than this.
   std::int64_t least_forwards(std::int64_t forwards) const;
 
@@ -54,7 +60,7 @@ class Planner : public Counted {
 
   void choose_units();
   void fill_table();
-  void fill_capacities();
+  void fill_capacities(std::span<const std::int64_t> stretches);
   std::int64_t kept_at_most(std::int64_t stored) const { return (budget_ - stored * state_bytes_) / step_bytes_; }
   std::int64_t capacity(std::int64_t stored, std::int64_t repeats) const;
   float entry(std::int64_t room, std::int64_t steps) const {

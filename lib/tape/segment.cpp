@@ -80,7 +80,7 @@ void TapeCore::visit_segment(std::uint32_t index) {
 
 void TapeCore::forget_segments(std::uint32_t from) noexcept {
   while (!segments_.empty() && segments_.back().node >= from) {
-    if (!in_segment_) other_arena_.rewind(segments_.back().start);
+    if (!in_segment_) other_arena_.lower(segments_.back().start);
     segments_.pop_back();
   }
 }
@@ -108,7 +108,7 @@ void TapeCore::cut(const SegmentStart& start) {
   }
   nodes_.resize(start.nodes);
   if (grads_.size() > start.nodes) grads_.resize(start.nodes);
-  arena_.rewind(start.arena);
+  arena_.lower(start.arena);
   labels_.rewind(start.contexts);
   ++generation_;
   if (again.empty()) return;

@@ -10,6 +10,7 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "tape/arena.hpp"
 #include "unspool/plan.hpp"
@@ -33,9 +34,11 @@ struct SegmentStart {
 
 /// What segments have done since the tape's last reset.
 struct SegmentCounts {
-  std::int64_t forwards = 0;    // steps computed, the first time included
-  std::int64_t peak_bytes = 0;  // the most that one segment had at once
-  Plan plan;                    // of the last unroll within a budget
+  std::int64_t forwards = 0;          // steps computed, the first time included
+  std::int64_t planned_forwards = 0;  // by all plans
+  std::int64_t peak_bytes = 0;        // the most that one budget's segments had at once
+  Plan plan;                          // of the last unroll within a budget
+  std::vector<std::int64_t> groups;   // for each shared budget, what lies between its segments and what they hold
 };
 
 }  // namespace unspool::detail

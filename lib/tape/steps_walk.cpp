@@ -1,4 +1,4 @@
-// The walk back over a segment's steps, and what makes a segment of them.
+// The walk back over a segment's steps.
 #include <algorithm>
 
 #include "base/check.hpp"
@@ -13,7 +13,7 @@ using std::int64_t;
 void StepsSegment::seed_state(int64_t k, const std::vector<Handle>& state, int alias) {
   if (alias != none) seed_output(k, state[static_cast<std::size_t>(alias)]);
   const StepRange range = body_->range(k);
-  const bool last = k + 1 == request_.steps;
+  const bool last = is_last(k);
   if (finals_.empty() || (range.rows < 0 && !last)) return;
   for (std::size_t p = 0; p < finals_.size(); ++p) {
     const auto* gradient = static_cast<const std::byte*>(tape_.gradient(finals_[p].node));
@@ -27,8 +27,8 @@ void StepsSegment::seed_state(int64_t k, const std::vector<Handle>& state, int a
 }
 
 void StepsSegment::seed_output(int64_t k, const Handle& output) {
-  const auto* gradient =
-      output_.memory == nullptr ? nullptr : static_cast<const std::byte*>(tape_.gradient(output_.node));
+  const bool recorded = output_.memory != nullptr && !output_is_a_state();
+  const auto* gradient = recorded ? static_cast<const std::byte*>(tape_.gradient(output_.node)) : nullptr;
   if (gradient == nullptr) return;
   if (request_.outputs == StepOutputs::sum) return tape_.seed_gradient(output.index(), gradient, 0, 1);
   const StepRange range = body_->range(k);
@@ -61,7 +61,7 @@ void StepsSegment::back(int64_t k) {
   tape_.begin_own_peak(first_node_);
   tape_.match_gradients();
   if (carries_) give_carried(item.state);
-  if (k + 1 == request_.steps) seed_state(k, item.state, item.alias);
+  if (is_last(k)) seed_state(k, item.state, item.alias);
   if (item.alias == none && !item.output.empty()) seed_output(k, item.output);
   if (k > 0) seed_state(k - 1, item.entered, stack_.back().alias);
   tape_.walk_range(item.end, item.start.nodes);
@@ -82,6 +82,8 @@ void StepsSegment::walk() {
   base_nodes_ = start.nodes;
   for (const Item& item : stack_)
     if (item.kept) base_nodes_ -= item.end - item.start.nodes;
+  if (request_.group >= 0)
+    tape_.segment_counts().groups[static_cast<std::size_t>(request_.group)] -= std::exchange(held_bytes_, 0);
   const auto leave = [&] {
     tape_.labels().set_current(context);
     tape_.set_draws(seed, draws);
@@ -105,52 +107,6 @@ void StepsSegment::walk() {
   for (Stored& moving : moving_) release(moving);
   reached_ = Item();
   leave();
-}
-
-StepBody::~StepBody() = default;
-
-StepOffset::StepOffset(TapeCore& tape, int64_t first) : tape_(&tape), before_(tape.labels().set_first_step(first)) {}
-StepOffset::~StepOffset() { tape_->labels().set_first_step(before_); }
-
-void run_steps(TapeCore& tape, StepBody* body, const StepsRequest& request, std::vector<Handle>& state, Handle& output,
-               Where where) try {
-  auto segment = std::make_unique<StepsSegment>(tape, std::unique_ptr<StepBody>(body), request, where);
-  const bool enters = !tape.in_segment();
-  const std::uint32_t context = tape.labels().current();
-  const std::uint64_t seed = tape.options().seed, draws = tape.draws();
-  if (enters) tape.enter_segment();
-  const SegmentStart start = tape.segment_start();
-  const auto leave = [&] {
-    tape.labels().set_current(context);
-    if (enters) tape.leave_segment();
-  };
-  try {
-    segment->run(state);
-  } catch (...) {
-    segment.reset();
-    tape.set_floor(0);
-    tape.cut(start);
-    tape.set_draws(seed, draws);
-    leave();
-    throw;
-  }
-  leave();
-  StepsSegment& steps = *segment;
-  const std::uint32_t node =
-      tape.record_segment(std::move(segment), steps.operands(), steps.wanted(), start.arena, where);
-  steps.record_results(node, state, output);
-} catch (const std::bad_alloc&) {
-  throw Error(ErrorCode::out_of_memory, "unroll", "memory for the steps could not be had",
-              tape.where_text(tape.labels().current(), where, tape.node_count()));
-}
-
-void reverse_packed(TapeCore& tape) { tape.labels().reverse_packed(); }
-
-bool forgets(const TapeCore& tape) { return !tape.keeps_all(); }
-
-RecomputeStats recompute_stats(const TapeCore& tape) {
-  const SegmentCounts& counts = tape.segment_counts();
-  return {counts.forwards, counts.peak_bytes, counts.plan};
 }
 
 }  // namespace unspool::detail

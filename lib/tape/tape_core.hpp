@@ -55,6 +55,7 @@ class TapeCore {
   void enter_segment();
   void leave_segment() noexcept;
   Arena& main_arena() { return in_segment_ ? other_arena_ : arena_; }
+  Arena& segment_arena() { return in_segment_ ? arena_ : other_arena_; }
   Arena& current_arena() { return arena_; }
   /// Drops the nodes from `nodes` on and their memory. Leaves of parameters among them are recorded again, and rows that
   /// wait in the deferred queues are copied.
@@ -111,6 +112,11 @@ class TapeCore {
 
   const Node& node(std::uint32_t index) const { return nodes_[index]; }
   Node& node(std::uint32_t index) { return nodes_[index]; }
+  /// So many more nodes will lie in memory that is no larger than it must be.
+  void reserve_nodes(std::int64_t more) {
+    const std::size_t wanted = nodes_.size() + static_cast<std::size_t>(more);
+    if (wanted > nodes_.capacity()) nodes_.reserve(wanted), grads_.reserve(wanted);
+  }
   std::uint32_t node_count() const { return static_cast<std::uint32_t>(nodes_.size()); }
   std::uint32_t generation() const { return generation_; }
   /// The generation that the last reset began: tells recordings apart, where generation() also tells rewinds.
