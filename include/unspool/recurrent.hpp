@@ -12,21 +12,9 @@
 #include <string>
 #include <vector>
 
-#include "unspool/unroll.hpp"
+#include "unspool/regularized_cell.hpp"
 
 namespace unspool {
-
-/// How cells are stacked. Dropout and zoneout act while training only (zoneout takes its mean otherwise).
-struct StackOptions {
-  int layers = 1;
-  bool bidirectional = false;    ///< a second cell for each layer runs from the end; outputs are side by side
-  bool residual = false;         ///< every layer but the first adds its input to its output
-  double dropout = 0;            ///< probability, on the input of every layer but the first
-  bool variational = false;      ///< one dropout mask for all steps of a row (Gal and Ghahramani, NeurIPS 2016)
-  double recurrent_dropout = 0;  ///< on the h that enters the recurrent product, one mask for all steps
-  double zoneout = 0;            ///< probability that an element of h stays as it was (Krueger et al., ICLR 2017)
-  double zoneout_cell = 0;       ///< the same for the state's other parts, an LSTM's c
-};
 
 namespace detail {
 
@@ -41,6 +29,15 @@ UNSPOOL_API void check_input(const Handle& x, bool packed, std::int64_t input, c
 UNSPOOL_API void check_initial(const Shape& part, std::int64_t cells, std::int64_t batch, std::int64_t width,
                                const char* op);
 
+/// What lies between a stack's cells: the rows that a layer keeps, and gradients of rows that are there at once while it
+/// is walked back.
+struct LayerBytes {
+  std::int64_t kept = 0;
+  std::int64_t walked = 0;
+};
+UNSPOOL_API LayerBytes layer_bytes(const StackOptions& options, bool training, bool first, bool outputs,
+                                   std::int64_t rows, std::int64_t row_bytes);
+
 /// The width of a cell's output.
 template <class CellType>
 std::int64_t output_width(const CellType& cell) {
@@ -50,84 +47,16 @@ std::int64_t output_width(const CellType& cell) {
     return cell.hidden();
 }
 
-/// A cell with recurrent dropout and zoneout around its step.
-template <Scalar T, class CellType, class State>
-class RegularizedCell {
- public:
-  RegularizedCell(const CellType& cell, const StackOptions& options, bool training) noexcept
-      : cell_(cell), options_(options), training_(training) {}
-
-  /// Draws the mask of recurrent dropout, the same for all steps.
-  void draw(const State& initial, Where where) {
-    if (!training_ || options_.recurrent_dropout == 0) return;
-    const Var<T> h = first_var<T>(initial);
-    const Var<T> ones(record_constant(*h.tape(), h.shape(), 1, where));
-    mask_ = dropout(ones, options_.recurrent_dropout, where);
-  }
-  /// The cell has a run over whole sequences and nothing comes between its steps.
-  bool runs() const {
-    if constexpr (requires { cell_.runs(); })
-      return cell_.runs() && mask_.empty() && options_.zoneout == 0 && options_.zoneout_cell == 0;
-    return false;
-  }
-  Var<T> run(const Sequence<T>& xs, State& state, bool reverse, Where where) const {
-    if constexpr (requires { cell_.runs(); })
-      return cell_.run(xs, state, reverse, where);
-    else
-      return {};
-  }
-  Var<T> project(const Var<T>& x, Where where = Where::current()) const { return cell_input<State>(cell_, x, where); }
-  auto step(const Var<T>& x, const State& state, Where where = Where::current()) const {
-    auto next = mask_.empty() ? cell_step(cell_, x, state, where) : masked_step(x, state, where);
-    if (options_.zoneout > 0 || options_.zoneout_cell > 0) {
-      if constexpr (std::is_convertible_v<decltype(next), State>) {
-        zone_out(next, state, where);
-      } else {
-        auto& [output, next_state] = next;
-        zone_out(next_state, state, where);
-      }
-    }
-    return next;
-  }
-
- private:
-  auto masked_step(const Var<T>& x, const State& state, Where where) const {
-    const Var<T> h = first_var<T>(state);
-    const std::int64_t rows = h.shape()[0];
-    const Var<T> masked = mul(h, rows_of(mask_, 0, rows, mask_.shape()[0], where), where);
-    if constexpr (requires { cell_.step(x, state, masked, where); }) {
-      return cell_.step(x, state, masked, where);
-    } else {
-      State dropped = state;
-      bool first = true;
-      for_each_var(dropped, [&](Var<T>& v) {
-        if (first) v = masked;
-        first = false;
-      });
-      return cell_step(cell_, x, dropped, where);
-    }
-  }
-  void zone_out(State& next, const State& previous, Where where) const {
-    check_parts(var_count(next), var_count(previous));
-    VarArray<T> before(*first_var<T>(next).tape(), var_count(previous));
-    std::int64_t part = 0;
-    for_each_var(previous, [&](const Var<T>& v) { before[part++] = v; });
-    part = 0;
-    for_each_var(next, [&](Var<T>& v) {
-      const double p = part == 0 ? options_.zoneout : options_.zoneout_cell;
-      const Var<T> was = before[part++];
-      if (p > 0)
-        v = training_ ? zoneout(v, was, p, where) : add(mul_scalar(was, p, where), mul_scalar(v, 1 - p, where), where);
-    });
-  }
-
-  const CellType& cell_;
-  const StackOptions& options_;
-  bool training_;
-  Var<T> mask_;
-};
-
 }  // namespace detail
+
+/// How a layer is run over a batch.
+struct RunOptions {
+  /// Bytes that the layer's cells may take on the tape, such as us::MiB(64): all that UnrollOptions::memory counts, of
+  /// all cells, and the rows between them. Each cell has a part of it in proportion to what it would keep. Gradients keep
+  /// their bits.
+  std::int64_t memory = UnrollOptions::unlimited;
+  bool outputs = true;  ///< false: the outputs are not wanted, only the last states; saves their memory
+};
 
 template <Scalar T, class CellType>
 class Recurrent {
@@ -153,19 +82,37 @@ class Recurrent {
   /// xs of rows [I] from zero states, [layers * directions,B,H]: index = layer * directions + direction, as PyTorch has
   /// it. Nodes are in the scope "name/l0". Throws shape_mismatch.
   SequenceOutput<Sequence<T>, State> operator()(const Sequence<T>& xs, Where where = Where::current()) const {
-    return run(xs, nullptr, where);
+    return run(xs, nullptr, {}, where);
   }
   SequenceOutput<Sequence<T>, State> operator()(const Sequence<T>& xs, const State& initial,
                                                 Where where = Where::current()) const {
-    return run(xs, &initial, where);
+    return run(xs, &initial, {}, where);
+  }
+  /// Within a byte budget, lstm(xs, {.memory = us::MiB(64)}). Cells are copied; what they refer to must live until
+  /// backward(). Throws bad_argument for an impossible budget too, naming the least possible one.
+  SequenceOutput<Sequence<T>, State> operator()(const Sequence<T>& xs, const RunOptions& options,
+                                                Where where = Where::current()) const {
+    return run(xs, nullptr, options, where);
+  }
+  SequenceOutput<Sequence<T>, State> operator()(const Sequence<T>& xs, const State& initial, const RunOptions& options,
+                                                Where where = Where::current()) const {
+    return run(xs, &initial, options, where);
   }
   /// x [T,B,I], every row T steps long: outputs [T,B,H * directions].
   SequenceOutput<Var<T>, State> operator()(const Var<T>& x, Where where = Where::current()) const {
-    return run_padded(x, nullptr, where);
+    return run_padded(x, nullptr, {}, where);
   }
   SequenceOutput<Var<T>, State> operator()(const Var<T>& x, const State& initial,
                                            Where where = Where::current()) const {
-    return run_padded(x, &initial, where);
+    return run_padded(x, &initial, {}, where);
+  }
+  SequenceOutput<Var<T>, State> operator()(const Var<T>& x, const RunOptions& options,
+                                           Where where = Where::current()) const {
+    return run_padded(x, nullptr, options, where);
+  }
+  SequenceOutput<Var<T>, State> operator()(const Var<T>& x, const State& initial, const RunOptions& options,
+                                           Where where = Where::current()) const {
+    return run_padded(x, &initial, options, where);
   }
 
   /// Turns dropout and zoneout on (the default) or off.
@@ -179,13 +126,26 @@ class Recurrent {
   const StackOptions& options() const noexcept { return options_; }
 
  private:
+  using Cell = detail::RegularizedCell<T, CellType, State>;
+  using CellCopy = detail::RegularizedCell<T, CellType, State, std::is_copy_constructible_v<CellType>>;
+  /// What each cell has of a budget; nothing where there is none.
+  struct Shares {
+    std::vector<std::int64_t> memory;
+    int group = -1;
+  };
+
   int directions() const noexcept { return options_.bidirectional ? 2 : 1; }
-  SequenceOutput<Sequence<T>, State> run(const Sequence<T>& xs, const State* initial, Where where) const;
-  SequenceOutput<Var<T>, State> run_padded(const Var<T>& x, const State* initial, Where where) const {
+  SequenceOutput<Sequence<T>, State> run(const Sequence<T>& xs, const State* initial, const RunOptions& options,
+                                         Where where) const;
+  SequenceOutput<Var<T>, State> run_padded(const Var<T>& x, const State* initial, const RunOptions& options,
+                                           Where where) const {
     detail::check_input(x, false, input_, op_);
-    auto [outputs, state] = run(Sequence<T>(Located<T>(x, where)), initial, where);
-    return {outputs.padded(0, where), std::move(state)};
+    auto [outputs, state] = run(Sequence<T>(Located<T>(x, where)), initial, options, where);
+    return {options.outputs ? outputs.padded(0, where) : Var<T>(), std::move(state)};
   }
+  Shares share(const Sequence<T>& xs, const State* initial, const RunOptions& options, Where where) const;
+  bool run_cell(std::size_t cell, const Sequence<T>& xs, State& state, const detail::RunPlan<T>& plan,
+                Where where) const;
   State initial_state(const Sequence<T>& xs, const State* initial, std::size_t cell, Where where) const;
   Sequence<T> dropped(const Sequence<T>& xs, Where where) const;
 
@@ -229,41 +189,99 @@ Sequence<T> Recurrent<T, CellType>::dropped(const Sequence<T>& xs, Where where) 
   return xs.with(locked_dropout(xs.packed(), options_.dropout, Ids(rows), where));
 }
 
+/// Runs a cell from `state`, which becomes the last one. True: the outputs of all steps are one Var, plan.outputs[0].
 template <Scalar T, class CellType>
-auto Recurrent<T, CellType>::run(const Sequence<T>& xs, const State* initial, Where where) const
-    -> SequenceOutput<Sequence<T>, State> {
-  using Cell = detail::RegularizedCell<T, CellType, State>;
+bool Recurrent<T, CellType>::run_cell(std::size_t at, const Sequence<T>& xs, State& state,
+                                      const detail::RunPlan<T>& plan, Where where) const {
+  Cell cell(cells_[at], options_, training_);
+  cell.draw(state, where);
+  const bool any = detail::step_count(xs) > 0, whole = any && cell.runs();
+  if (whole)
+    *plan.outputs = cell.run(xs, state, plan.reverse, where);
+  else
+    state = detail::run<Cell, T>(cell, xs, std::move(state), plan, where);
+  if (!any) *plan.outputs = detail::no_outputs(cell, xs, state, where);
+  return whole;
+}
+
+/// Runs every cell for a step, over its own inputs or, where these are still to come, zeros.
+template <Scalar T, class CellType>
+auto Recurrent<T, CellType>::share(const Sequence<T>& xs, const State* initial, const RunOptions& options,
+                                   Where where) const -> Shares {
+  detail::TapeCore& tape = *xs.packed().tape();
+  const auto both = static_cast<std::size_t>(directions());
+  const std::int64_t width = detail::output_width(cells_.front()), rows = xs.total();
+  std::vector<detail::StepCost> costs;
+  std::int64_t kept = 0, walked = 0;
+  for (std::size_t at = 0; at < cells_.size(); ++at) {
+    const detail::Rewinding back(tape);
+    const bool first = at < both, outputs = options.outputs || at + both < cells_.size();
+    const Sequence<T> inputs =
+        first ? xs : xs.with(Var<T>(detail::record_stand_in(tape, {rows, width * directions()}, where)));
+    State state = initial_state(xs, initial, at, where);
+    CellCopy cell(cells_[at], options_, training_);
+    cell.draw(state, where);
+    const detail::WithinPlan plan{
+        .reverse = at % both == 1, .outputs = outputs, .rows_alike = initial == nullptr, .outputs_count = false};
+    costs.push_back(detail::measure_within<CellCopy, T>(cell, inputs, state, plan, where));
+    kept += 4 * costs.back().state_bytes;  // the first and the last one, as they are sorted
+    if (at % both != 0) continue;
+    const detail::LayerBytes layer =
+        detail::layer_bytes(options_, training_, first, outputs, rows, width * static_cast<std::int64_t>(sizeof(T)));
+    kept += layer.kept;
+    walked = std::max(walked, layer.walked);
+  }
+  Shares shares{detail::share_budget(costs, kept + walked, options.memory, op_)};
+  shares.group = detail::open_budget(tape, costs, shares.memory, kept + walked);
+  return shares;
+}
+
+template <Scalar T, class CellType>
+auto Recurrent<T, CellType>::run(const Sequence<T>& xs, const State* initial, const RunOptions& options,
+                                 Where where) const -> SequenceOutput<Sequence<T>, State> {
   detail::check_input(xs.packed(), true, input_, op_);
   detail::TapeCore& tape = *xs.packed().tape();
   const LabelGuard scope = detail::enter_scope(tape, name_);
   const std::int64_t steps = detail::step_count(xs), both = directions();
   const auto cells = static_cast<std::int64_t>(cells_.size());
+  const bool within = options.memory != UnrollOptions::unlimited && steps > 0 && detail::forgets(tape);
+  const Shares shares = within ? share(xs, initial, options, where) : Shares();
 
   State state = initial_state(xs, initial, 0, where);
   const std::int64_t parts = detail::var_count(state);
-  detail::VarArray<T> finals(tape, parts * cells), outputs(tape, std::max<std::int64_t>(steps, 1) * both);
+  detail::VarArray<T> finals(tape, parts * cells),
+      outputs(tape, (within ? 1 : std::max<std::int64_t>(steps, 1)) * both);
   Sequence<T> ys = xs;
   bool whole = false;  // a direction's outputs are one Var instead of one a step
   for (std::int64_t i = 0; i < cells; i += both) {
     const Sequence<T> inputs = i == 0 ? ys : dropped(ys, where);
+    const bool wanted = options.outputs || i + both < cells;
     for (std::int64_t d = 0; d < both; ++d) {
       const auto at = static_cast<std::size_t>(i + d);
       const LabelGuard layer = detail::enter_scope(tape, scopes_[at]);
       if (at > 0) state = initial_state(xs, initial, at, where);
       detail::check_parts(detail::var_count(state), parts);
-      Cell cell(cells_[at], options_, training_);
-      cell.draw(state, where);
-      if ((whole = steps > 0 && cell.runs()))
-        outputs[d] = cell.run(inputs, state, d == 1, where);
-      else
-        state = detail::run<Cell, T>(
-            cell, inputs, std::move(state),
+      if (within) {
+        CellCopy cell(cells_[at], options_, training_);
+        cell.draw(state, where);
+        const detail::WithinPlan plan{.reverse = d == 1,
+                                      .outputs = wanted,
+                                      .rows_alike = initial == nullptr,
+                                      .memory = shares.memory[at],
+                                      .outputs_count = false,
+                                      .group = shares.group};
+        outputs[d] = detail::run_within<CellCopy, T>(cell, inputs, state, plan, where);
+        whole = true;
+      } else {
+        whole = run_cell(
+            at, inputs, state,
             {.reverse = d == 1, .rows_alike = initial == nullptr, .outputs = outputs.begin() + d, .stride = both},
             where);
-      if (steps == 0) outputs[d] = detail::no_outputs(cell, inputs, state, where);
+      }
       std::int64_t part = 0;
       for_each_var(state, [&](const Var<T>& v) { finals[part++ * cells + i + d] = v; });
     }
+    if (!wanted) break;
     const LabelGuard layer = detail::enter_scope(tape, scopes_[static_cast<std::size_t>(i)]);
     const std::span<const Var<T>> runs(outputs.begin(), static_cast<std::size_t>(both));
     Var<T> all = !whole      ? detail::assembled(outputs, both, where)
@@ -276,7 +294,7 @@ auto Recurrent<T, CellType>::run(const Sequence<T>& xs, const State* initial, Wh
   for_each_var(state, [&](Var<T>& v) {
     v = stack(std::span<const Var<T>>(finals.begin() + part++ * cells, static_cast<std::size_t>(cells)), 0, where);
   });
-  return {ys, std::move(state)};
+  return {options.outputs ? ys : Sequence<T>(), std::move(state)};
 }
 
 }  // namespace unspool
