@@ -41,5 +41,6 @@
 #include "unspool/tree.hpp"
 #include "unspool/truncated.hpp"
 #include "unspool/unroll.hpp"
+#include "unspool/unroll_stream.hpp"
 #include "unspool/vocabulary.hpp"
 #include "unspool/windows.hpp"
