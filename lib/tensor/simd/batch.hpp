@@ -58,12 +58,25 @@ UNSPOOL_INLINE Batch<A, double> madd(Batch<A, double> a, Batch<A, double> b, Bat
 #endif
 }
 // c - a * b.
-template <class A, class T>
-UNSPOOL_INLINE Batch<A, T> nmadd(Batch<A, T> a, Batch<A, T> b, Batch<A, T> c) {
-  if constexpr (has_fma)
-    return madd<A>(-a, b, c);
-  else
-    return c - a * b;
+template <class A>
+UNSPOOL_INLINE Batch<A, float> nmadd(Batch<A, float> a, Batch<A, float> b, Batch<A, float> c) {
+#if defined(__AVX512F__)
+  return _mm512_fnmadd_ps(a, b, c);
+#elif defined(__FMA__)
+  return _mm256_fnmadd_ps(a, b, c);
+#else
+  return c - a * b;
+#endif
+}
+template <class A>
+UNSPOOL_INLINE Batch<A, double> nmadd(Batch<A, double> a, Batch<A, double> b, Batch<A, double> c) {
+#if defined(__AVX512F__)
+  return _mm512_fnmadd_pd(a, b, c);
+#elif defined(__FMA__)
+  return _mm256_fnmadd_pd(a, b, c);
+#else
+  return c - a * b;
+#endif
 }
 
 template <class A, class T>
@@ -175,16 +188,35 @@ UNSPOOL_INLINE Batch<A, double> keep_first(Batch<A, double> x, int64_t count) {
 #endif
 }
 
-/// Sum of the lanes, in a fixed tree order.
-template <class A, class T>
-UNSPOOL_INLINE T sum_lanes(Batch<A, T> x) {
-  T lane[lanes<A, T>];
-  store_all<A>(lane, x);
-#pragma GCC unroll 4
-  for (int half = lanes<A, T> / 2; half > 0; half /= 2)
-#pragma GCC unroll 8
-    for (int i = 0; i < half; ++i) lane[i] += lane[i + half];
-  return lane[0];
+/// Sum of the lanes, in a fixed tree order: each half onto the other, down to one.
+template <class A>
+UNSPOOL_INLINE float sum_lanes(Batch<A, float> x) {
+#if defined(__AVX512F__)
+  const __m256 half = _mm256_add_ps(_mm512_castps512_ps256(x), _mm512_extractf32x8_ps(x, 1));
+#elif defined(__AVX2__)
+  const __m256 half = x;
+#endif
+#if defined(__AVX2__)
+  const __m128 quarter = _mm_add_ps(_mm256_castps256_ps128(half), _mm256_extractf128_ps(half, 1));
+#else
+  const __m128 quarter = x;
+#endif
+  const __m128 pair = _mm_add_ps(quarter, _mm_movehl_ps(quarter, quarter));
+  return _mm_cvtss_f32(_mm_add_ss(pair, _mm_shuffle_ps(pair, pair, 1)));
+}
+template <class A>
+UNSPOOL_INLINE double sum_lanes(Batch<A, double> x) {
+#if defined(__AVX512F__)
+  const __m256d half = _mm256_add_pd(_mm512_castpd512_pd256(x), _mm512_extractf64x4_pd(x, 1));
+#elif defined(__AVX2__)
+  const __m256d half = x;
+#endif
+#if defined(__AVX2__)
+  const __m128d pair = _mm_add_pd(_mm256_castpd256_pd128(half), _mm256_extractf128_pd(half, 1));
+#else
+  const __m128d pair = x;
+#endif
+  return _mm_cvtsd_f64(_mm_add_sd(pair, _mm_unpackhi_pd(pair, pair)));
 }
 
 /// a / b to within one ulp for a normal b below 2^126. On AVX-512 a float division holds its unit for 16 cycles; a

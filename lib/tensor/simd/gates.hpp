@@ -5,6 +5,14 @@
 
 namespace unspool::kernels::simd::UNSPOOL_SIMD {
 
+/// Asks for one vector of each of the next row's `blocks` gates, to be read or written. A row of gates is often a page
+/// of its own, where the hardware prefetcher begins anew.
+template <int blocks, bool to_write, class T>
+UNSPOOL_INLINE void prefetch_blocks(const T* next, int64_t H) {
+#pragma GCC unroll 4
+  for (int k = 0; k < blocks; ++k) __builtin_prefetch(next + k * H, to_write, 3);
+}
+
 // c' = f c + i g, h = o tanh(c'); gates in the order i, f, g, o.
 template <class A, class T>
 void lstm_forward(int64_t B, int64_t H, T* gates, const T* bias, const T* c_prev, T* c, T* h) {
@@ -35,6 +43,8 @@ void lstm_backward(int64_t B, int64_t H, const T* gates, const T* c_prev, const 
     const int64_t row = b * H;
     for_each<A, T>(
         H, [=](int64_t j, auto at) __attribute__((always_inline)) {
+          prefetch_blocks<4, false>(gate + 4 * H + j, H);
+          prefetch_blocks<4, true>(dgate + 4 * H + j, H);
           const Batch<A, T> i = at.load(gate + j), f = at.load(gate + H + j);
           const Batch<A, T> g = at.load(gate + 2 * H + j), o = at.load(gate + 3 * H + j);
           // Recomputing tanh(c) costs less than keeping it: one array fewer per step in memory and in cache.
@@ -80,6 +90,8 @@ void gru_backward(int64_t B, int64_t H, const T* gates, const T* hn_kept, const 
     const int64_t row = b * H;
     for_each<A, T>(
         H, [=](int64_t j, auto at) __attribute__((always_inline)) {
+          prefetch_blocks<3, false>(gates + 3 * H + j, H);
+          prefetch_blocks<3, true>(dxg + 3 * H + j, H);
           const Batch<A, T> r = at.load(gates + j), z = at.load(gates + H + j);
           const Batch<A, T> n = at.load(gates + 2 * H + j), hn = at.load(hn_kept + row + j);
           const Batch<A, T> dh_j = at.load(dh + row + j);

@@ -115,15 +115,39 @@ UNSPOOL_INLINE Reduced<A, T> reduce_exp(Batch<A, T> x) {
   return {n, p, rest - (p - r)};
 }
 
+/// x 2^n for an integer n, rounded once also where it is subnormal.
+template <class A, class T>
+UNSPOOL_INLINE Batch<A, T> times_power(Batch<A, T> x, Batch<A, T> n) {
+#if defined(__AVX512F__)
+  if constexpr (sizeof(T) == 4)
+    return _mm512_scalef_ps(x, n);
+  else
+    return _mm512_scalef_pd(x, n);
+#else
+  // In two factors: neither overflows before the result does.
+  const Batch<A, T> half_magic = madd<A>(n, Batch<A, T>(T(0.5)), Batch<A, T>(biased_magic<T>));
+  const Batch<A, T> rest_magic = (n - (half_magic - Batch<A, T>(biased_magic<T>))) + Batch<A, T>(biased_magic<T>);
+  return x * power_from_magic<A, T>(half_magic) * power_from_magic<A, T>(rest_magic);
+#endif
+}
+
+/// e^x for exp_low <= x <= exp_high.
+template <class A, class T>
+UNSPOOL_INLINE Batch<A, T> exp_in_range(Batch<A, T> x) {
+  const Reduced<A, T> e = reduce_exp<A, T>(x);
+  return times_power<A, T>(Batch<A, T>(T(1)) + e.p, e.n);
+}
+
 template <class A, class T>
 UNSPOOL_INLINE Batch<A, T> vexp(Batch<A, T> x) {
   using C = Constants<T>;
-  const auto [n, p, p_low] = reduce_exp<A, T>(at_most<A>(C::exp_high, at_least<A>(C::exp_low, x)));
-  static_cast<void>(p_low);
-  // 2^n in two factors: neither overflows before the result does, and a subnormal result is rounded once.
-  const Batch<A, T> half_magic = madd<A>(n, Batch<A, T>(T(0.5)), Batch<A, T>(biased_magic<T>));
-  const Batch<A, T> rest_magic = (n - (half_magic - Batch<A, T>(biased_magic<T>))) + Batch<A, T>(biased_magic<T>);
-  return (Batch<A, T>(T(1)) + p) * power_from_magic<A, T>(half_magic) * power_from_magic<A, T>(rest_magic);
+  return exp_in_range<A, T>(at_most<A>(C::exp_high, at_least<A>(C::exp_low, x)));
+}
+
+/// e^-|x|.
+template <class A, class T>
+UNSPOOL_INLINE Batch<A, T> vexp_negative(Batch<A, T> x) {
+  return exp_in_range<A, T>(at_least<A>(Constants<T>::exp_low, x | Batch<A, T>(T(-0.0))));
 }
 
 template <class A, class T>
@@ -170,7 +194,7 @@ UNSPOOL_INLINE Batch<A, T> vtanh(Batch<A, T> x) {
 template <class A, class T>
 UNSPOOL_INLINE Batch<A, T> vsigmoid(Batch<A, T> x) {
   // e never overflows, and both sides keep their relative accuracy.
-  const Batch<A, T> e = vexp<A, T>(-xsimd::abs(x));
+  const Batch<A, T> e = vexp_negative<A, T>(x);
   const Batch<A, T> zero(T(0));
   return divide_by_sum<A, T>(xsimd::select(x < zero, e, Batch<A, T>(T(1))), zero, T(1), e, zero);
 }
@@ -215,7 +239,7 @@ UNSPOOL_INLINE Batch<A, T> vlog1p(Batch<A, T> x) {
 
 template <class A, class T>
 UNSPOOL_INLINE Batch<A, T> vsoftplus(Batch<A, T> x) {
-  return vlog1p<A, T>(vexp<A, T>(-xsimd::abs(x))) + at_least<A>(T(0), x);
+  return vlog1p<A, T>(vexp_negative<A, T>(x)) + at_least<A>(T(0), x);
 }
 
 }  // namespace unspool::kernels::simd::UNSPOOL_SIMD
