@@ -23,6 +23,9 @@ UNSPOOL_API void check_parts(std::int64_t parts, std::int64_t wanted);
 /// Ops recorded while the guard lives work on packed rows [first, first + count): the ledger gives each row of a
 /// parameter's product to its step. `layout` is the op that packed the rows. Throws out_of_memory.
 [[nodiscard]] UNSPOOL_API LabelGuard enter_packed(const Handle& layout, std::int64_t first, std::int64_t count);
+/// enter_step() and enter_packed() at once, for the rows of one step.
+[[nodiscard]] UNSPOOL_API LabelGuard enter_packed_step(const Handle& layout, std::int64_t step, std::int64_t first,
+                                                       std::int64_t count);
 
 /// Memory of the tape's pool that goes back to it at the end of the scope. Throws out_of_memory.
 class UNSPOOL_API ScratchBytes {

@@ -77,6 +77,10 @@ class Sequence {
   [[nodiscard]] LabelGuard by_step(std::int64_t first, std::int64_t count) const {
     return detail::enter_packed(layout_, first, count);
   }
+  /// The same where all of these rows belong to step t, which the ops are recorded at.
+  [[nodiscard]] LabelGuard at_step(std::int64_t t, std::int64_t first, std::int64_t count) const {
+    return detail::enter_packed_step(layout_, t, first, count);
+  }
   /// Numbers that belong to the steps, padded [T,B] row-major, in packed order [N]. Throws shape_mismatch.
   std::vector<std::int64_t> pack(const Ids& padded) const;
 

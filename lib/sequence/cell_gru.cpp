@@ -50,10 +50,11 @@ Var<T> GRUCell<T>::run(const Sequence<T>& xs, State& state, bool reverse, Where 
                                this->hidden_, where);
   };
   const Handle hs = rows_buffer(), ns = rows_buffer();
+  const Handle w_hh = detail::leaf(xs, *w.weight_hh, where), b_hh = detail::leaf(xs, *w.bias_hh, where);
   const Handle last = detail::record_steps(
       xs, reverse, hs, where, [&](const Var<T>& x) { return this->project(x, where); },
       [&](const Var<T>& xg, const detail::StepRows& rows, const Handle& before) {
-        return detail::gru_step(xg, hs, ns, before, h0, *w.weight_hh, *w.bias_hh, rows, where);
+        return detail::gru_step(xg, hs, ns, before, h0, w_hh, b_hh, rows, where);
       });
   const Var<T> ys(detail::steps_done(hs, last, where));
   state = detail::final_rows(xs, reverse, ys, h0, where);

@@ -67,11 +67,11 @@ Var<T> RNNCell<T>::run(const Sequence<T>& xs, State& state, bool reverse, Where 
   const Var<T> h0 = detail::sorted_rows(xs, state, where);
   const Handle hs = detail::step_buffer({xs.packed(), *w.weight_ih, *w.bias_ih, h0, *w.weight_hh, *w.bias_hh},
                                         xs.total(), this->hidden_, where);
+  const Handle w_hh = detail::leaf(xs, *w.weight_hh, where), b_hh = detail::leaf(xs, *w.bias_hh, where);
   const Handle last = detail::record_steps(
       xs, reverse, hs, where, [&](const Var<T>& x) { return this->project(x, where); },
       [&](const Var<T>& xg, const detail::StepRows& rows, const Handle& before) {
-        return detail::rnn_step(xg, hs, before, h0, *w.weight_hh, *w.bias_hh, rows, nonlinearity_ == Nonlinearity::relu,
-                                where);
+        return detail::rnn_step(xg, hs, before, h0, w_hh, b_hh, rows, nonlinearity_ == Nonlinearity::relu, where);
       });
   const Var<T> ys(detail::steps_done(hs, last, where));
   state = detail::final_rows(xs, reverse, ys, h0, where);

@@ -16,6 +16,12 @@ Var<T> sorted_rows(const Sequence<T>& xs, const Var<T>& part, Where where) {
   return is_identity(xs.sorted_indices()) ? part : index_select(part, 0, Ids(xs.sorted_indices()), where);
 }
 
+/// A parameter's leaf on the tape, for many uses: looking it up costs as much as recording the rest of an operand list.
+template <Scalar T>
+Handle leaf(const Sequence<T>& xs, const Parameter<T>& parameter, Where where) {
+  return record_parameter(*xs.packed().tape(), *parameter.core(), where);
+}
+
 /// The steps whose inputs are projected together, in the order in which they are walked: as many as make one product
 /// large, and so few that its rows are still in the cache when the steps come for them, forward and back. Counted from
 /// the last step, as the walk back counts the rows of the weights' gradients.
@@ -61,8 +67,7 @@ Handle record_steps(const Sequence<T>& xs, bool reverse, const Handle& hs, Where
       if (reverse) reverse_packed(tape);
       xg = project(rows_of(xs.packed(), begin, begin + rows, xs.total(), where));
     }
-    const LabelGuard step = enter_step(tape, walk.step());
-    const LabelGuard packed = xs.by_step(walk.first(), walk.rows());
+    const LabelGuard step = xs.at_step(walk.step(), walk.first(), walk.rows());
     const StepRows rows{walk.first(), walk.rows(), before.first, std::min(before.rows, walk.rows()),
                         walk.first() - begin};
     last = record(xg, rows, last);

@@ -50,6 +50,9 @@ class Labels {
   /// Steps count from here. Returns where they counted from.
   std::int64_t set_first_step(std::int64_t step) noexcept { return std::exchange(first_step_, step); }
   void enter_layout(const PackedRows& rows) { push({context(current_).scope, context(current_).step, rows}); }
+  void enter_step(std::int64_t step, const PackedRows& rows) {
+    push({context(current_).scope, first_step_ + step, rows});
+  }
   void enter_scope(std::string_view name);
 
   void reverse_packed() {

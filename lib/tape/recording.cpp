@@ -50,6 +50,16 @@ LabelGuard enter_packed(const Handle& layout, std::int64_t first, std::int64_t c
   fail(ErrorCode::out_of_memory, "Sequence", "memory for a label could not be had");
 }
 
+LabelGuard enter_packed_step(const Handle& layout, std::int64_t step, std::int64_t first, std::int64_t count) try {
+  TapeCore& tape = tape_of(layout, "Sequence");
+  const std::uint32_t node = tape.resolve(layout, "Sequence", {});
+  const std::uint32_t previous = tape.labels().current();
+  tape.labels().enter_step(step, {node, first, count});
+  return {&tape, previous, tape.recording()};
+} catch (const std::bad_alloc&) {
+  fail(ErrorCode::out_of_memory, "Sequence", "memory for the label t={} could not be had", step);
+}
+
 ScratchBytes::ScratchBytes(TapeCore& tape, std::int64_t count, std::int64_t bytes_each) try
     : tape_(&tape), bytes_(0), recording_(tape.recording()), data_(nullptr) {
   if (count > std::numeric_limits<std::int64_t>::max() / bytes_each) throw std::bad_alloc();
