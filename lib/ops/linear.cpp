@@ -4,14 +4,11 @@
 // math:  y = x W^T + b;  dx = dy W, dW = dy^T x, db = the sum of dy's rows
 #include <algorithm>
 
-#include "ops/blocks.hpp"
 #include "ops/op.hpp"
 #include "tape/multiply.hpp"
 
 namespace unspool {
 namespace {
-
-constexpr std::int64_t block_values = 1 << 16;
 
 struct Linear {
   static Shape infer(const InferArgs& a) {
@@ -33,21 +30,12 @@ struct Linear {
     return 2 * y.size() * a.shape(1)[1] + (a.arity() == 3 ? y.size() : 0);
   }
 
-  // The bias goes in first, as what the product accumulates onto: one pass over y less than adding it afterwards.
+  // The bias is what the product is added to: no pass over y of its own.
   template <class T>
   static void forward(const ForwardArgs<T>& a) {
     const View<const T> x = a.x(0), w = a.x(1);
-    const std::int64_t rows = x.rows(), in = w.extent(1), out = w.extent(0);
-    T* y = a.y().data;
-    const bool biased = a.arity() == 3;
-    // In blocks that stay in the cache between the two: a bias over all rows would go to memory and come back.
-    const std::int64_t block =
-        biased ? std::clamp<std::int64_t>(block_values / std::max<std::int64_t>(out, 1), 32, 256) : rows;
-    for (std::int64_t row = 0; row < rows; row += block) {
-      const std::int64_t count = std::min(block, rows - row);
-      if (biased) copy_blocks(count, out, a.x(2).data, 0, y + row * out, out);
-      detail::multiply<T>(a.call(), 1, false, true, count, out, in, x.data + row * in, w.data, biased, y + row * out);
-    }
+    const kernels::Onto<T> onto = a.arity() == 3 ? kernels::Onto<T>::row(a.x(2).data) : false;
+    detail::multiply<T>(a.call(), 1, false, true, x.rows(), w.extent(0), w.extent(1), x.data, w.data, onto, a.y().data);
   }
 
   template <class T>

@@ -9,44 +9,14 @@
 #include "tensor/gemm.hpp"
 
 namespace unspool::detail {
-namespace {
 
-// A queue's rows as one matrix with a single leading dimension.
-template <class T>
-struct Rows {
-  const T* data;
-  std::int64_t stride;
-};
-
-// In place where the rows are evenly spaced in time order, packed otherwise. The walk goes from the last step to the
-// first, so time order is from the back. `entries` are the pieces of a stretch.
-template <class T, class Pieces>
-Rows<T> gather_rows(TapeCore& tape, const Pieces& pieces, const void* Deferred::Entry::*rows_of, std::int64_t width,
-                    std::int64_t rows) {
-  const auto piece = [&](std::size_t i) -> const auto& { return pieces[pieces.size() - 1 - i]; };
-  const auto at = [&](std::size_t i) {
-    return static_cast<const T*>(piece(i).entry->*rows_of) + piece(i).first * width;
-  };
-  const std::int64_t each = piece(0).rows;
-  const std::ptrdiff_t spacing = pieces.size() > 1 ? at(1) - at(0) : each * width;
-  bool even = each == 1 ? spacing >= width : spacing == each * width;
-  for (std::size_t i = 0; even && i < pieces.size(); ++i)
-    even = piece(i).rows == each && at(i) == at(0) + static_cast<std::ptrdiff_t>(i) * spacing;
-  if (even) return {at(0), each == 1 ? spacing : width};
-  T* packed = static_cast<T*>(tape.temporary(rows * width * static_cast<std::int64_t>(sizeof(T))));
-  T* out = packed;
-  for (std::size_t i = 0; i < pieces.size(); ++i) out = std::copy_n(at(i), piece(i).rows * width, out);
-  return {packed, width};
-}
-
-}  // namespace
-
-Deferred::Queue& Deferred::queue_of(Kind kind, std::uint32_t target, std::int64_t m, std::int64_t n) {
+Deferred::Queue& Deferred::queue_of(const TapeCore& tape, Kind kind, std::uint32_t target, std::int64_t m,
+                                    std::int64_t n) {
+  const auto is_it = [&](const Queue& q) { return q.target == target && q.kind == kind && q.m == m && q.n == n; };
   // A tape has few parameters, and the one used last is likely the one used now.
-  std::size_t at = 0;
-  while (at < used_ &&
-         !(queues_[at].target == target && queues_[at].kind == kind && queues_[at].m == m && queues_[at].n == n))
-    ++at;
+  std::size_t& at = last_[static_cast<std::size_t>(kind)];
+  if (at < used_ && is_it(queues_[at])) return queues_[at];
+  for (at = 0; at < used_ && !is_it(queues_[at]);) ++at;
   if (at == used_) {
     if (used_ == queues_.size()) queues_.emplace_back();
     Queue& fresh = queues_[used_++];
@@ -54,6 +24,9 @@ Deferred::Queue& Deferred::queue_of(Kind kind, std::uint32_t target, std::int64_
     fresh.target = target;
     fresh.m = m;
     fresh.n = n;
+    // As many as the product reads at a time, C being read and written once for them; fewer where they take much memory.
+    const std::int64_t row_bytes = std::max<std::int64_t>((m + n) * tape.bytes_each(), 1);
+    fresh.whole = std::clamp<std::int64_t>(tape.options().deferred_bytes / row_bytes, 1, kernels::gemm_k_block);
     fresh.rows = 0;
     fresh.head = 0;
     fresh.entries.clear();
@@ -64,7 +37,7 @@ Deferred::Queue& Deferred::queue_of(Kind kind, std::uint32_t target, std::int64_
 // Rows of steps that were recorded from the last to the first come one step at a time, in the order of the walk.
 void Deferred::push(TapeCore& tape, Kind kind, std::uint32_t target, std::int64_t m, std::int64_t n,
                     const Entry& entry) {
-  Queue& queue = queue_of(kind, target, m, n);
+  Queue& queue = queue_of(tape, kind, target, m, n);
   ++entries_;
   const Labels::Context& at = tape.labels().context(tape.node(entry.node).context);
   const Labels::PackedRows& packed = at.packed;
@@ -94,33 +67,30 @@ void Deferred::push(TapeCore& tape, Kind kind, std::uint32_t target, std::int64_
 }
 
 void Deferred::append(const TapeCore& tape, Queue& queue, const Entry& entry, std::vector<Waiting>::iterator before) {
-  Waiting waiting;
-  static_cast<Entry&>(waiting) = entry;
+  Waiting waiting{entry};
   waiting.visit = tape.visits();
-  queue.entries.insert(before, waiting);
+  if (before == queue.entries.end())
+    queue.entries.push_back(waiting);
+  else
+    queue.entries.insert(before, waiting);
   queue.rows += entry.rows;
-  if (queue.rows >= stretch_rows(tape, queue)) stretch_done_ = true;
-}
-
-// As many as the product reads at a time, C being read and written once for them; fewer where they take much memory.
-std::int64_t Deferred::stretch_rows(const TapeCore& tape, const Queue& queue) {
-  const std::int64_t row_bytes = std::max<std::int64_t>((queue.m + queue.n) * tape.bytes_each(), 1);
-  return std::clamp<std::int64_t>(tape.options().deferred_bytes / row_bytes, 1, kernels::gemm_k_block);
+  if (stretch_done_ || queue.rows < queue.whole) return;
+  stretch_done_ = true;
+  done_at_ = tape.visits();
 }
 
 bool Deferred::flush(TapeCore& tape, bool all, bool in_place) {
-  bool done = true;
-  for (std::size_t i = 0; i < used_; ++i) {
-    Queue& queue = queues_[i];
-    const std::int64_t whole = stretch_rows(tape, queue);
-    while (queue.rows >= whole || (all && queue.rows > 0)) {
-      const std::int64_t rows = std::min(whole, queue.rows);
-      take_stretch(queue, rows);
-      with_scalar(tape.type(), [&]<class T>() { add_stretch<T>(tape, queue, rows); });
-      ++flushes_;
+  while (take_stretches(all)) {
+    with_scalar(tape.type(), [&]<class T>() { add_stretches<T>(tape); });
+    for (std::size_t i = 0; i < used_; ++i) {
+      Queue& queue = queues_[i];
       while (queue.head < queue.entries.size() && queue.entries[queue.head].rows == 0)
         give_back(tape, queue, queue.entries[queue.head++]);
     }
+  }
+  bool done = true;
+  for (std::size_t i = 0; i < used_; ++i) {
+    Queue& queue = queues_[i];
     queue.entries.erase(queue.entries.begin(), queue.entries.begin() + static_cast<std::ptrdiff_t>(queue.head));
     queue.head = 0;
     for (Waiting& left : queue.entries)
@@ -132,17 +102,27 @@ bool Deferred::flush(TapeCore& tape, bool all, bool in_place) {
   return done;
 }
 
-// The first rows to come are the last ones of the entry queued first.
-void Deferred::take_stretch(Queue& queue, std::int64_t rows) {
-  stretch_.clear();
-  queue.rows -= rows;
-  for (std::size_t i = queue.head; rows > 0; ++i) {
-    Waiting& entry = queue.entries[i];
-    const std::int64_t taken = std::min(rows, entry.rows);
-    entry.rows -= taken;
-    rows -= taken;
-    stretch_.push_back({&entry, entry.rows, taken});
+// A stretch of every queue that has one, or, if `all`, what it has. The first rows to come are the last ones of the
+// entry queued first.
+bool Deferred::take_stretches(bool all) {
+  bool any = false;
+  for (std::size_t i = 0; i < used_; ++i) {
+    Queue& queue = queues_[i];
+    queue.stretch.clear();
+    queue.stretch_rows = queue.rows >= queue.whole ? queue.whole : all ? queue.rows : 0;
+    queue.rows -= queue.stretch_rows;
+    std::int64_t rows = queue.stretch_rows;
+    for (std::size_t k = queue.head; rows > 0; ++k) {
+      Waiting& entry = queue.entries[k];
+      const std::int64_t taken = std::min(rows, entry.rows);
+      entry.rows -= taken;
+      rows -= taken;
+      queue.stretch.push_back({&entry, entry.rows, taken});
+    }
+    flushes_ += queue.stretch_rows > 0;
+    any |= queue.stretch_rows > 0;
   }
+  return any;
 }
 
 std::int64_t Deferred::part_bytes(const TapeCore& tape, const Queue& queue, int part, std::int64_t rows) {
@@ -206,32 +186,99 @@ void Deferred::clear() {
   stretch_done_ = false;
 }
 
+// Products that share their left rows, as those of W_ih and W_hh share a cell's gate gradients, are made together.
 template <class T>
-void Deferred::add_stretch(TapeCore& tape, const Queue& queue, std::int64_t rows) {
-  if (queue.kind == Kind::product) {
-    const Rows<T> a = gather_rows<T>(tape, stretch_, &Entry::a, queue.m, rows);
-    const Rows<T> b = gather_rows<T>(tape, stretch_, &Entry::b, queue.n, rows);
-    const Touched t = tape.touch(queue.target);
-    kernels::gemm<T>(true, false, queue.m, queue.n, rows, a.data, a.stride, b.data, b.stride, !t.first,
-                     static_cast<T*>(t.data), queue.n, tape.workspace());
-    return;
+void Deferred::add_stretches(TapeCore& tape) {
+  for (std::size_t i = 0; i < used_; ++i) {
+    Queue& queue = queues_[i];
+    if (queue.stretch_rows == 0 || queue.kind != Kind::product) continue;
+    queue.a = matrix<T>(tape, queue, &Entry::a, queue.m);
+    queue.b = matrix<T>(tape, queue, &Entry::b, queue.n);
   }
-  const auto rows_of = [&](const Piece& piece) {
-    return static_cast<const T*>(piece.entry->b) + piece.first * queue.n;
+  for (std::size_t i = 0; i < used_; ++i) {
+    if (queues_[i].stretch_rows == 0) continue;
+    if (queues_[i].kind == Kind::product) add_products<T>(tape, i);
+    if (queues_[i].kind == Kind::columns) add_columns<T>(tape, queues_[i]);
+    if (queues_[i].kind == Kind::rows) add_rows<T>(tape, queues_[i]);
+  }
+}
+
+template <class T>
+void Deferred::add_products(TapeCore& tape, std::size_t first) {
+  const Queue& lead = queues_[first];
+  const std::int64_t rows = lead.stretch_rows;
+  kernels::RightFactor<T> factors[4];
+  std::size_t count = 0;
+  for (std::size_t i = first; i < used_ && count < std::size(factors); ++i) {
+    Queue& queue = queues_[i];
+    if (queue.stretch_rows != rows || queue.kind != Kind::product || queue.m != lead.m || queue.a != lead.a) continue;
+    const Touched t = tape.touch(queue.target);
+    factors[count++] = {queue.n, static_cast<const T*>(queue.b.data), queue.b.stride, !t.first,
+                        static_cast<T*>(t.data)};
+    queue.stretch_rows = 0;
+  }
+  kernels::gemm_same_left<T>(true, lead.m, rows, static_cast<const T*>(lead.a.data), lead.a.stride,
+                             std::span<const kernels::RightFactor<T>>(factors, count), tape.workspace());
+}
+
+template <class T>
+void Deferred::add_columns(TapeCore& tape, const Queue& queue) {
+  const Touched t = tape.touch(queue.target);
+  const auto add = [&](std::int64_t rows, const void* from, std::int64_t stride, bool accumulate) {
+    kernels::kernel_table<T>().column_sums(rows, queue.n, static_cast<const T*>(from), stride, static_cast<T*>(t.data),
+                                           accumulate);
   };
-  if (queue.kind == Kind::columns) {
-    const Touched t = tape.touch(queue.target);
-    bool accumulate = !t.first;
-    for (std::size_t i = stretch_.size(); i-- > 0; accumulate = true)
-      kernels::kernel_table<T>().column_sums(stretch_[i].rows, queue.n, rows_of(stretch_[i]), queue.n,
-                                             static_cast<T*>(t.data), accumulate);
-    return;
+  if (const Matrix all = evenly_spaced<T>(queue, &Entry::b, queue.n); all.data != nullptr)
+    return add(queue.stretch_rows, all.data, all.stride, !t.first);
+  for (std::size_t i = 0; i < queue.stretch.size(); ++i)
+    add(piece(queue, i).rows, first_row<T>(queue, i, &Entry::b, queue.n), queue.n, i > 0 || !t.first);
+}
+
+template <class T>
+void Deferred::add_rows(TapeCore& tape, const Queue& queue) {
+  T* const table = static_cast<T*>(tape.zeroed(queue.target));
+  for (std::size_t i = 0; i < queue.stretch.size(); ++i) {
+    const Piece& p = piece(queue, i);
+    const T* const rows = first_row<T>(queue, i, &Entry::b, queue.n);
+    for (std::int64_t r = 0; r < p.rows; ++r)
+      kernels::kernel_table<T>().copy_grad(queue.n, rows + r * queue.n, table + p.entry->ids[p.first + r] * queue.n,
+                                           true);
   }
-  T* table = static_cast<T*>(tape.zeroed(queue.target));
-  for (std::size_t i = stretch_.size(); i-- > 0;)
-    for (std::int64_t r = 0; r < stretch_[i].rows; ++r)
-      kernels::kernel_table<T>().copy_grad(queue.n, rows_of(stretch_[i]) + r * queue.n,
-                                           table + stretch_[i].entry->ids[stretch_[i].first + r] * queue.n, true);
+}
+
+// The walk goes from the last step to the first: pieces are in time order from the back.
+const Deferred::Piece& Deferred::piece(const Queue& queue, std::size_t i) {
+  return queue.stretch[queue.stretch.size() - 1 - i];
+}
+
+template <class T>
+const T* Deferred::first_row(const Queue& queue, std::size_t i, const void* Entry::*part, std::int64_t width) {
+  const Piece& p = piece(queue, i);
+  return static_cast<const T*>(p.entry->*part) + p.first * width;
+}
+
+// A stretch's rows where they lie. No data unless they are at equal distances in time order.
+template <class T>
+Deferred::Matrix Deferred::evenly_spaced(const Queue& queue, const void* Entry::*part, std::int64_t width) {
+  const std::size_t pieces = queue.stretch.size();
+  const bool single = pieces > 1 && piece(queue, 0).rows == 1;
+  const T* at = first_row<T>(queue, 0, part, width);
+  const Matrix rows{at, single ? first_row<T>(queue, 1, part, width) - at : width};
+  bool even = rows.stride >= width;
+  for (std::size_t i = 0; even && i < pieces; at += piece(queue, i++).rows * rows.stride)
+    even = first_row<T>(queue, i, part, width) == at && (rows.stride == width || piece(queue, i).rows == 1);
+  return even ? rows : Matrix();
+}
+
+// The same, side by side in scratch where they lie unevenly.
+template <class T>
+Deferred::Matrix Deferred::matrix(TapeCore& tape, const Queue& queue, const void* Entry::*part, std::int64_t width) {
+  if (const Matrix rows = evenly_spaced<T>(queue, part, width); rows.data != nullptr) return rows;
+  T* const packed = static_cast<T*>(tape.temporary(queue.stretch_rows * width * static_cast<std::int64_t>(sizeof(T))));
+  T* out = packed;
+  for (std::size_t i = 0; i < queue.stretch.size(); ++i)
+    out = std::copy_n(first_row<T>(queue, i, part, width), piece(queue, i).rows * width, out);
+  return {packed, width};
 }
 
 }  // namespace unspool::detail

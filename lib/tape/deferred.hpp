@@ -37,8 +37,11 @@ class Deferred {
   /// Adds all whole stretches to their parameters' gradients; `all` adds the rest too. What is left is copied unless
   /// `in_place`: then false is returned if there is any.
   bool flush(TapeCore& tape, bool all, bool in_place);
-  /// Time to flush: a stretch is complete, while its rows are still in the cache.
+  /// A stretch is complete: time to flush, while its rows are still in the cache.
   bool full() const { return stretch_done_; }
+  /// One was complete before this visit of the walk. The node that is visited next may queue the rest of what shares a
+  /// factor: the input projection of the steps whose rows completed the stretch.
+  bool full_before(std::int64_t visit) const { return stretch_done_ && done_at_ < visit; }
   /// Copies the rows that lie there: the memory is about to be used for something else.
   void detach(TapeCore& tape, Range memory);
   /// A leaf has got another number.
@@ -64,30 +67,53 @@ class Deferred {
     const Waiting* entry;
     std::int64_t first, rows;
   };
+  /// Rows that lie at equal distances, in elements; no data where they do not.
+  struct Matrix {
+    const void* data = nullptr;
+    std::int64_t stride = 0;
+    bool operator==(const Matrix&) const = default;
+  };
   struct Queue {
     Kind kind = Kind::product;
     std::uint32_t target = 0;
     std::int64_t m = 0;
     std::int64_t n = 0;
     std::int64_t rows = 0;
-    std::size_t head = 0;  // entries before it are done
+    std::int64_t whole = 0;  // rows of a stretch
+    std::size_t head = 0;    // entries before it are done
     std::vector<Waiting> entries;
+    std::vector<Piece> stretch;  // the rows to be added now, in the order of the walk
+    std::int64_t stretch_rows = 0;
+    Matrix a, b;  // these rows
   };
 
-  Queue& queue_of(Kind kind, std::uint32_t target, std::int64_t m, std::int64_t n);
+  Queue& queue_of(const TapeCore& tape, Kind kind, std::uint32_t target, std::int64_t m, std::int64_t n);
   void append(const TapeCore& tape, Queue& queue, const Entry& entry, std::vector<Waiting>::iterator before);
-  static std::int64_t stretch_rows(const TapeCore& tape, const Queue& queue);
   static std::int64_t part_bytes(const TapeCore& tape, const Queue& queue, int part, std::int64_t rows);
-  void take_stretch(Queue& queue, std::int64_t rows);
+  bool take_stretches(bool all);
   template <class T>
-  void add_stretch(TapeCore& tape, const Queue& queue, std::int64_t rows);
+  void add_stretches(TapeCore& tape);
+  template <class T>
+  void add_products(TapeCore& tape, std::size_t first);
+  template <class T>
+  void add_columns(TapeCore& tape, const Queue& queue);
+  template <class T>
+  void add_rows(TapeCore& tape, const Queue& queue);
+  static const Piece& piece(const Queue& queue, std::size_t i);
+  template <class T>
+  static const T* first_row(const Queue& queue, std::size_t i, const void* Entry::*part, std::int64_t width);
+  template <class T>
+  static Matrix evenly_spaced(const Queue& queue, const void* Entry::*part, std::int64_t width);
+  template <class T>
+  static Matrix matrix(TapeCore& tape, const Queue& queue, const void* Entry::*part, std::int64_t width);
   void copy(TapeCore& tape, Queue& queue, Waiting& entry, int part);
   void give_back(TapeCore& tape, const Queue& queue, Waiting& entry) noexcept;
 
   std::vector<Queue> queues_;  // the first `used_` are in use; the others keep their memory
   std::size_t used_ = 0;
-  std::vector<Piece> stretch_;  // the rows of one, in the order of the walk
+  std::size_t last_[3] = {};  // of each kind, the queue pushed to last
   bool stretch_done_ = false;
+  std::int64_t done_at_ = 0;  // the visit in which it was
   std::int64_t copied_bytes_ = 0;
   std::int64_t flushes_ = 0;
   std::int64_t entries_ = 0;

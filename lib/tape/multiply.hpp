@@ -1,6 +1,7 @@
 // Products by an operand's value: what rules call where a weight may be used again at the next step.
 #pragma once
 
+#include "tensor/gemm.hpp"
 #include "unspool/extend.hpp"
 
 namespace unspool::detail {
@@ -9,6 +10,6 @@ namespace unspool::detail {
 /// second use on a parameter is packed once for the recording; the bits are those of kernels::gemm.
 template <class T>
 void multiply(const Call& call, int operand, bool ta, bool tb, std::int64_t m, std::int64_t n, std::int64_t k,
-              const T* a, const T* b, bool accumulate, T* c);
+              const T* a, const T* b, std::type_identity_t<kernels::Onto<T>> onto, T* c);
 
 }  // namespace unspool::detail

@@ -51,7 +51,8 @@ void TapeCore::visit(const Call& call) {
     give_back(index);
   if (watching()) [[unlikely]]
     watch_gradients(index);
-  if (deferred_.full()) [[unlikely]]
+  // Where memory is counted nothing waits longer than it must.
+  if (in_segment_ ? deferred_.full() : deferred_.full_before(visits_)) [[unlikely]]
     flush_deferred(false);
 }
 

@@ -34,8 +34,8 @@ struct Planes {
 // The three products, by multiply(left plane, plane of B, add, to). A plane without tangents is left out: weights and
 // data, which are most of a network, often have none.
 template <class B, class Multiply>
-void multiply_planes(int64_t m, int64_t n, const Planes& left, const B& right, const Planes& product, bool accumulate,
-                     Dual<Real>* c, int64_t ldc, Multiply multiply) {
+void multiply_planes(int64_t m, int64_t n, const Planes& left, const B& right, const Planes& product,
+                     Onto<Dual<Real>> onto, Dual<Real>* c, int64_t ldc, Multiply multiply) {
   multiply(left.value, right.value, false, product.value);
   if (!right.constant) multiply(left.value, right.tangent, false, product.tangent);
   if (!left.constant) multiply(left.tangent, right.value, !right.constant, product.tangent);
@@ -43,7 +43,8 @@ void multiply_planes(int64_t m, int64_t n, const Planes& left, const B& right, c
   for (int64_t i = 0; i < m; ++i)
     for (int64_t j = 0; j < n; ++j) {
       const Dual<Real> sum(product.value[i * n + j], product.tangent[i * n + j]);
-      c[i * ldc + j] = accumulate ? c[i * ldc + j] + sum : sum;
+      Dual<Real>& out = c[i * ldc + j];
+      out = onto.accumulates() ? out + sum : onto.row() != nullptr ? onto.row()[j] + sum : sum;
     }
 }
 
@@ -61,16 +62,15 @@ struct Packed {
 
 template <>
 void gemm(bool ta, bool tb, int64_t m, int64_t n, int64_t k, const Dual<Real>* a, int64_t lda, const Dual<Real>* b,
-          int64_t ldb, bool accumulate, Dual<Real>* c, int64_t ldc, Workspace& workspace) {
+          int64_t ldb, Onto<Dual<Real>> onto, Dual<Real>* c, int64_t ldc, Workspace& workspace) {
   if (m == 0 || n == 0) return;
   Real* memory = workspace.reserve_outer<Real>(2 * (m * k + k * n + m * n));
   Planes left(memory, m * k), right(memory, k * n), product(memory, m * n);
   left.split(ta ? k : m, ta ? m : k, a, lda);
   right.split(tb ? n : k, tb ? k : n, b, ldb);
-  multiply_planes(m, n, left, right, product, accumulate, c, ldc,
-                  [&](const Real* x, const Real* y, bool add, Real* to) {
-                    gemm<Real>(ta, tb, m, n, k, x, ta ? m : k, y, tb ? k : n, add, to, n, workspace);
-                  });
+  multiply_planes(m, n, left, right, product, onto, c, ldc, [&](const Real* x, const Real* y, bool add, Real* to) {
+    gemm<Real>(ta, tb, m, n, k, x, ta ? m : k, y, tb ? k : n, add, to, n, workspace);
+  });
 }
 
 template <>
@@ -92,16 +92,15 @@ void gemm_pack(bool tb, int64_t k, int64_t n, const Dual<Real>* b, int64_t ldb, 
 
 template <>
 void gemm_packed(int64_t m, int64_t n, int64_t k, const Dual<Real>* a, int64_t lda, const Dual<Real>* packed,
-                 bool accumulate, Dual<Real>* c, int64_t ldc, Workspace& workspace) {
+                 Onto<Dual<Real>> onto, Dual<Real>* c, int64_t ldc, Workspace& workspace) {
   if (m == 0 || n == 0) return;
   Real* memory = workspace.reserve_outer<Real>(2 * (m * k + m * n));
   Planes left(memory, m * k), product(memory, m * n);
   left.split(m, k, a, lda);
   const Packed right(packed, gemm_packed_size<Real>(k, n));
-  multiply_planes(m, n, left, right, product, accumulate, c, ldc,
-                  [&](const Real* x, const Real* y, bool add, Real* to) {
-                    gemm_packed<Real>(m, n, k, x, k, y, add, to, n, workspace);
-                  });
+  multiply_planes(m, n, left, right, product, onto, c, ldc, [&](const Real* x, const Real* y, bool add, Real* to) {
+    gemm_packed<Real>(m, n, k, x, k, y, add, to, n, workspace);
+  });
 }
 
 }  // namespace unspool::kernels

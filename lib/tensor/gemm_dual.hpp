@@ -15,6 +15,7 @@ void gemm_pack(bool tb, std::int64_t k, std::int64_t n, const Dual<double>* b, s
 
 template <>
 void gemm_packed(std::int64_t m, std::int64_t n, std::int64_t k, const Dual<double>* a, std::int64_t lda,
-                 const Dual<double>* packed, bool accumulate, Dual<double>* c, std::int64_t ldc, Workspace& workspace);
+                 const Dual<double>* packed, Onto<Dual<double>> onto, Dual<double>* c, std::int64_t ldc,
+                 Workspace& workspace);
 
 }  // namespace unspool::kernels

@@ -49,13 +49,15 @@ struct AdagradArgs {
   int64_t step = 1;
 };
 
-/// A register tile of the matrix product: C[rows, columns] (=|+=) A B over k steps, where `rows` and the number of
-/// column vectors are the entry's place in GemmKernels::tile. Element (i, p) of A is a[p * rows + i]; vector j of
-/// row p of B is at b + (j / panel_vectors) * panel_stride + p * row_stride + (j % panel_vectors) * lanes.
+/// A register tile of the matrix product: C[rows, columns] = A B over k steps, plus what lies at `from` with rows ld_from
+/// apart (C itself, say) unless that is null. `rows` and the number of column vectors are the entry's place in
+/// GemmKernels::tile. Element (i, p) of A is a[p * rows + i]; vector j of row p of B is at
+/// b + (j / panel_vectors) * panel_stride + p * row_stride + (j % panel_vectors) * lanes.
 /// At step p the two cache lines at next + p * next_step are prefetched: what a later tile will read.
 template <class T>
 using GemmTile = void (*)(int64_t k, const T* a, const T* b, int64_t row_stride, int64_t panel_stride, T* c,
-                          int64_t ldc, int64_t columns, bool accumulate, const T* next, int64_t next_step);
+                          int64_t ldc, int64_t columns, const T* from, int64_t ld_from, const T* next,
+                          int64_t next_step);
 
 /// What gemm.cpp builds a product from. See gemm.hpp for the arithmetic every tile must follow.
 template <class T>

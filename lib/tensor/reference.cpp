@@ -282,13 +282,13 @@ constexpr int tile_columns = 8;
 
 template <class T, int rows>
 void gemm_tile(int64_t k, const T* a, const T* b, int64_t row_stride, int64_t, T* c, int64_t ldc, int64_t columns,
-               bool accumulate, const T*, int64_t) {
+               const T* from, int64_t ld_from, const T*, int64_t) {
   T sum[rows][tile_columns] = {};
   for (int64_t p = 0; p < k; ++p)
     for (int i = 0; i < rows; ++i)
       for (int j = 0; j < tile_columns; ++j) sum[i][j] += a[p * rows + i] * b[p * row_stride + j];
   for (int i = 0; i < rows; ++i)
-    for (int j = 0; j < columns; ++j) put(c[i * ldc + j], sum[i][j], accumulate);
+    for (int j = 0; j < columns; ++j) c[i * ldc + j] = from == nullptr ? sum[i][j] : from[i * ld_from + j] + sum[i][j];
 }
 
 template <class T>

@@ -166,6 +166,61 @@ TEST_CASE_TEMPLATE("gemm with a zero extent clears C or leaves it", T, float, do
   }
 }
 
+TEST_CASE_TEMPLATE("a product onto a row has the bits of one onto C filled with that row", T, float, double) {
+  const int64_t sizes[] = {0, 1, 3, 17, 33, 260};
+  for (Isa isa : available_isas())
+    for (int64_t m : sizes)
+      for (int64_t n : sizes)
+        for (int64_t k : sizes)
+          for (bool tb : {false, true}) {
+            const KernelTable<T>& table = kernel_table_for<T>(isa);
+            const Operands<T> o(m, n, k, false, tb, 1);
+            const std::vector<T> row = uniform<T>(n, 14);
+            std::vector<T> filled = o.c, onto = o.c;
+            for (int64_t i = 0; i < m; ++i) std::copy(row.begin(), row.end(), filled.begin() + i * o.ldc);
+            Workspace workspace;
+            gemm(table, false, tb, m, n, k, o.a.data(), o.lda, o.b.data(), o.ldb, true, filled.data(), o.ldc,
+                 workspace);
+            gemm(table, false, tb, m, n, k, o.a.data(), o.lda, o.b.data(), o.ldb, Onto<T>::row(row.data()), onto.data(),
+                 o.ldc, workspace);
+            REQUIRE(onto == filled);
+            std::vector<T> packed(static_cast<std::size_t>(gemm_packed_size(table, k, n)) + 1);
+            gemm_pack(table, tb, k, n, o.b.data(), o.ldb, packed.data());
+            std::vector<T> from_packed = o.c;
+            gemm_packed(table, m, n, k, o.a.data(), o.lda, packed.data(), Onto<T>::row(row.data()), from_packed.data(),
+                        o.ldc, workspace);
+            REQUIRE(from_packed == filled);
+          }
+}
+
+TEST_CASE_TEMPLATE("products with one left factor have the bits of each alone", T, float, double) {
+  // The last list is too wide to be packed at once, the one before has a narrow factor.
+  const std::vector<int64_t> widths[] = {{16, 8}, {33, 7, 64}, {256, 128}, {20, 1}, {1500, 700}};
+  for (Isa isa : available_isas())
+    for (const std::vector<int64_t>& ns : widths)
+      for (int64_t m : {1, 9, 64, 200})
+        for (int64_t k : {0, 1, 30, 300}) {
+          const KernelTable<T>& table = kernel_table_for<T>(isa);
+          const std::vector<T> a = uniform<T>(m * k, 21);
+          std::vector<std::vector<T>> b, alone, together;
+          for (int64_t n : ns) {
+            b.push_back(uniform<T>(k * (n + 1), static_cast<std::uint32_t>(n)));
+            alone.push_back(uniform<T>(m * n, 22));
+          }
+          together = alone;
+          Workspace workspace;
+          std::vector<RightFactor<T>> factors;
+          for (std::size_t f = 0; f < ns.size(); ++f) {
+            const bool accumulate = f != 1;
+            factors.push_back({ns[f], b[f].data(), ns[f] + 1, accumulate, together[f].data()});
+            gemm(table, true, false, m, ns[f], k, a.data(), m, b[f].data(), ns[f] + 1, accumulate, alone[f].data(),
+                 ns[f], workspace);
+          }
+          gemm_same_left<T>(table, true, m, k, a.data(), m, factors, workspace);
+          REQUIRE(together == alone);
+        }
+}
+
 TEST_CASE_TEMPLATE("a NaN in one row of A stays in that row of C", T, float, double) {
   for (Isa isa : available_isas()) {
     Operands<T> o(17, 35, 20, false, true, 0);

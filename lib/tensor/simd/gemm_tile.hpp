@@ -34,10 +34,10 @@ UNSPOOL_INLINE Batch<A, T> in_register(Batch<A, T> x) {
   return value;
 }
 
-/// C[rows, columns] (=|+=) A B. The unroll pragmas are needed: without them GCC 12 keeps the accumulators in memory.
+/// C[rows, columns] = A B, plus what is at `from`. The unroll pragmas are needed: without them GCC 12 keeps the accumulators in memory.
 template <class A, class T, int rows, int vectors>
 void gemm_tile(int64_t k, const T* a, const T* b, int64_t row_stride, int64_t panel_stride, T* c, int64_t ldc,
-               int64_t columns, bool accumulate, const T* next, int64_t next_step) {
+               int64_t columns, const T* from, int64_t ld_from, const T* next, int64_t next_step) {
   constexpr int64_t L = lanes<A, T>;
   constexpr int width = TileShape::panel_vectors;
   Batch<A, T> sum[rows][vectors];
@@ -85,11 +85,11 @@ void gemm_tile(int64_t k, const T* a, const T* b, int64_t row_stride, int64_t pa
   for (int i = 0; i < rows; ++i, c += ldc) {
 #pragma GCC unroll 16
     for (int j = 0; j < vectors; ++j) {
-      T* const out = c + j * L;
+      const int64_t at = i * ld_from + j * L;
       if (j + 1 < vectors || last == L)
-        store_all<A>(out, accumulate ? load_all<A>(out) + sum[i][j] : sum[i][j]);
+        store_all<A>(c + j * L, from != nullptr ? load_all<A>(from + at) + sum[i][j] : sum[i][j]);
       else
-        store_first<A>(out, accumulate ? load_first<A>(out, last) + sum[i][j] : sum[i][j], last);
+        store_first<A>(c + j * L, from != nullptr ? load_first<A>(from + at, last) + sum[i][j] : sum[i][j], last);
     }
   }
 }
