@@ -64,9 +64,14 @@ inline double peak_rss_mib() {
 }
 
 /// Times one training step of `workload`, a row of workload.hpp. Runs step() a few times unmeasured, then until
-/// `seconds` have passed, at least three times; then prints the medians with what outcome() reports.
+/// `seconds` have passed, at least three times; then prints the medians with what outcome() reports. Negative seconds:
+/// that many steps and nothing else, for counting their instructions (count.py).
 template <class Workload, class Step, class Result>
 void measure(const Workload& workload, std::string_view program, double seconds, Step&& step, Result&& outcome) {
+  for (; seconds < 0; ++seconds) {
+    step();
+    if (seconds >= -1) return;
+  }
   const Stopwatch warm_up;
   for (int i = 0; i < 5 && (i == 0 || warm_up.wall_ms() < 500); ++i) step();
 
