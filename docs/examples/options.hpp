@@ -24,6 +24,7 @@ class Options {
       values_[entry.substr(0, entry.find('='))] = entry.substr(entry.find('=') + 1);
     for (int i = 1; i < argc; i += 2) {
       const std::string name = std::string(argv[i]).substr(0, 2) == "--" ? argv[i] + 2 : "";
+      if (name == "help") tell(stdout), std::exit(0);
       if (!values_.contains(name) || i + 1 == argc) fail(argv[i]);
       values_[name] = argv[i + 1];
     }
@@ -40,9 +41,14 @@ class Options {
 
  private:
   [[noreturn]] void fail(const std::string& argument) const {
-    fmt::print(stderr, "not understood: {}; options and what they are now:\n", argument);
-    for (const auto& [name, value] : values_) fmt::print(stderr, "  --{} {}\n", name, value);
+    fmt::print(stderr, "not understood: {}; ", argument);
+    tell(stderr);
     std::exit(2);
+  }
+
+  void tell(std::FILE* out) const {
+    fmt::print(out, "options and what they are now:\n");
+    for (const auto& [name, value] : values_) fmt::print(out, "  --{} {}\n", name, value);
   }
 
   std::map<std::string, std::string> values_;

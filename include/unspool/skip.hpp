@@ -57,7 +57,7 @@ class DilatedCell {
   }
   /// `at` is a tape or a Var on it.
   template <class At>
-  State zero_state(At& at, std::int64_t batch) const {
+  State zero_state(At&& at, std::int64_t batch) const {
     return State(static_cast<std::size_t>(d_), cell_.zero_state(at, batch));
   }
 
@@ -112,7 +112,7 @@ class SkipCell {
   }
   /// `at` is a tape or a Var on it.
   template <class At>
-  State zero_state(At& at, std::int64_t batch) const {
+  State zero_state(At&& at, std::int64_t batch) const {
     Inner inner = cell_.zero_state(at, batch);
     const Var<T> h = detail::first_var<T>(inner);
     return {std::move(inner), std::vector<Var<T>>(static_cast<std::size_t>(d_ - 1), h)};

@@ -5,7 +5,9 @@
 #include <array>
 
 #include "sequence/rows_alone.hpp"
+#include "unspool/feedback.hpp"
 #include "unspool/layers.hpp"
+#include "unspool/skip.hpp"
 #include "unspool/stream.hpp"
 
 namespace us = unspool;
@@ -133,7 +135,7 @@ void check_same(const Own& own, Parameters& own_params, const Ours& ours, Parame
 
 /// Unrolled by itself, forward or in reverse: states are [1,B,...] to the check.
 template <class Cell>
-void check_unrolled_rows(const Cell& cell, Parameters& params, std::int64_t output, bool reverse) {
+void check_unrolled_rows(const Cell& cell, Parameters& params, bool reverse) {
   const auto run = [&](const us::Sequence<double>& xs, const auto& fill) {
     auto state = cell.zero_state(xs.packed(), xs.batch());
     fill(state);
@@ -144,9 +146,9 @@ void check_unrolled_rows(const Cell& cell, Parameters& params, std::int64_t outp
   };
   us::Tape<double> tape;
   const auto zero = cell.zero_state(tape.zeros({0, I}), 0);
-  us::test::RowCheck<decltype(run)>{
-      params, I, output, 1, std::vector<std::int64_t>(static_cast<std::size_t>(us::detail::var_count(zero)), H), run}
-      .check_all();
+  std::vector<std::int64_t> widths;
+  us::for_each_var(zero, [&](const Var& v) { widths.push_back(v.shape()[1]); });
+  us::test::RowCheck<decltype(run)>{params, I, us::detail::output_width(cell), 1, widths, run}.check_all(3);
 }
 
 }  // namespace
@@ -199,9 +201,34 @@ TEST_CASE("a row of a ragged batch through stacks of a user's cells equals the r
 TEST_CASE("a row of a ragged batch through a user's cell that is unrolled equals the row alone, in both directions") {
   for (const bool reverse : {false, true}) {
     Parameters a(us::Seed{5}), b(us::Seed{5}), c(us::Seed{5});
-    check_unrolled_rows(Peephole(a, I, ""), a, H, reverse);
-    check_unrolled_rows(ResetBefore(b, I, ""), b, H, reverse);
-    check_unrolled_rows(Echo(c, I, ""), c, 2 * H, reverse);
+    check_unrolled_rows(Peephole(a, I, ""), a, reverse);
+    check_unrolled_rows(ResetBefore(b, I, ""), b, reverse);
+    check_unrolled_rows(Echo(c, I, ""), c, reverse);
+  }
+}
+
+TEST_CASE("a row of a ragged batch through a variant of our cells that is unrolled equals the row alone, both ways") {
+  for (const bool reverse : {false, true}) {
+    const auto check = [&](auto make) {
+      Parameters params(us::Seed{5});
+      check_unrolled_rows(make(params), params, reverse);
+    };
+    check([](Parameters& p) { return us::LSTMCell(p, "cell", {.input = I, .hidden = H}); });
+    check([](Parameters& p) {
+      return us::LSTMCell(p, "cell", {.input = I, .hidden = H, .projection = 2, .peephole = true});
+    });
+    check([](Parameters& p) { return us::LSTMCell(p, "cell", {.input = I, .hidden = H, .layer_norm = true}); });
+    check([](Parameters& p) { return us::GRUCell(p, "cell", {.input = I, .hidden = H, .reset = us::Reset::before}); });
+    check([](Parameters& p) {
+      return us::RNNCell(p, "cell", {.input = I, .hidden = H, .leak = 0.3, .learn_leak = true});
+    });
+    check([](Parameters& p) {
+      return us::DilatedCell<double, us::GRUCell<double>>(us::GRUCell(p, "cell", {.input = I, .hidden = H}), 2);
+    });
+    check([](Parameters& p) {
+      return us::SkipCell<double, us::LSTMCell<double>>(p, us::LSTMCell(p, "cell", {.input = I, .hidden = H}), 3);
+    });
+    check([](Parameters& p) { return us::JordanCell(p, "cell", {.input = I, .hidden = H, .output = 2}); });
   }
 }
 
