@@ -83,15 +83,19 @@ UNSPOOL_API StepCost measure_steps(TapeCore& tape, StepBody* body, const StepsRe
                                    std::vector<Handle> state, Where where);
 /// Zeros that want a gradient, in the place of what is not there yet.
 UNSPOOL_API Handle record_stand_in(TapeCore& tape, const Shape& shape, Where where);
-/// Shares a budget out among segments that are there at once, each in proportion to what it would keep; `between_bytes`
-/// lie between them. Throws bad_argument for an impossible budget, naming the least possible one.
-UNSPOOL_API std::vector<std::int64_t> share_budget(std::span<const StepCost> costs, std::int64_t between_bytes,
+/// What lies between segments that share a budget: rows that stay, and gradients that are there at once.
+struct BetweenBytes {
+  std::int64_t kept = 0;
+  std::int64_t walked = 0;
+};
+/// Shares a budget out among segments that are there at once, each in proportion to what it would keep. Throws bad_argument for an impossible budget, naming the least possible one.
+UNSPOOL_API std::vector<std::int64_t> share_budget(std::span<const StepCost> costs, const BetweenBytes& between,
                                                    std::int64_t budget, const char* op);
 /// What a gradient of so many bytes takes.
 UNSPOOL_API std::int64_t pool_bytes(std::int64_t bytes);
 /// The group for their requests.
 UNSPOOL_API int open_budget(TapeCore& tape, std::span<const StepCost> costs, std::span<const std::int64_t> shares,
-                            std::int64_t between_bytes);
+                            const BetweenBytes& between);
 /// While it lives, step() counts from here: a step t is step `first` + t.
 class UNSPOOL_API StepOffset {
  public:

@@ -29,14 +29,9 @@ UNSPOOL_API void check_input(const Handle& x, bool packed, std::int64_t input, c
 UNSPOOL_API void check_initial(const Shape& part, std::int64_t cells, std::int64_t batch, std::int64_t width,
                                const char* op);
 
-/// What lies between a stack's cells: the rows that a layer keeps, and gradients of rows that are there at once while it
-/// is walked back.
-struct LayerBytes {
-  std::int64_t kept = 0;
-  std::int64_t walked = 0;
-};
-UNSPOOL_API LayerBytes layer_bytes(const StackOptions& options, bool training, bool first, bool outputs,
-                                   std::int64_t rows, std::int64_t row_bytes);
+/// What a layer's cells have between them.
+UNSPOOL_API BetweenBytes layer_bytes(const StackOptions& options, bool training, bool first, bool outputs,
+                                     std::int64_t rows, std::int64_t row_bytes);
 
 /// The width of a cell's output.
 template <class CellType>
@@ -212,7 +207,7 @@ auto Recurrent<T, CellType>::share(const Sequence<T>& xs, const State* initial, 
   const auto both = static_cast<std::size_t>(directions());
   const std::int64_t width = detail::output_width(cells_.front()), rows = xs.total();
   std::vector<detail::StepCost> costs;
-  std::int64_t kept = 0, walked = 0;
+  detail::BetweenBytes between;
   for (std::size_t at = 0; at < cells_.size(); ++at) {
     const detail::Rewinding back(tape);
     const bool first = at < both, outputs = options.outputs || at + both < cells_.size();
@@ -224,15 +219,15 @@ auto Recurrent<T, CellType>::share(const Sequence<T>& xs, const State* initial, 
     const detail::WithinPlan plan{
         .reverse = at % both == 1, .outputs = outputs, .rows_alike = initial == nullptr, .outputs_count = false};
     costs.push_back(detail::measure_within<CellCopy, T>(cell, inputs, state, plan, where));
-    kept += 4 * costs.back().state_bytes;  // the first and the last one, as they are sorted
+    between.kept += 4 * costs.back().state_bytes;  // the first and the last one, as they are sorted
     if (at % both != 0) continue;
-    const detail::LayerBytes layer =
+    const detail::BetweenBytes layer =
         detail::layer_bytes(options_, training_, first, outputs, rows, width * static_cast<std::int64_t>(sizeof(T)));
-    kept += layer.kept;
-    walked = std::max(walked, layer.walked);
+    between.kept += layer.kept;
+    between.walked = std::max(between.walked, layer.walked);
   }
-  Shares shares{detail::share_budget(costs, kept + walked, options.memory, op_)};
-  shares.group = detail::open_budget(tape, costs, shares.memory, kept + walked);
+  Shares shares{detail::share_budget(costs, between, options.memory, op_)};
+  shares.group = detail::open_budget(tape, costs, shares.memory, between);
   return shares;
 }
 

@@ -66,11 +66,11 @@ void check_no_zoneout(const StackOptions& options, const char* op) {
 }
 
 // Rows of outputs, one direction after the other and then side by side; a copy with dropout; one with the input added.
-LayerBytes layer_bytes(const StackOptions& options, bool training, bool first, bool outputs, std::int64_t rows,
-                       std::int64_t row_bytes) {
+BetweenBytes layer_bytes(const StackOptions& options, bool training, bool first, bool outputs, std::int64_t rows,
+                         std::int64_t row_bytes) {
   const std::int64_t directions = options.bidirectional ? 2 : 1, one = rows * row_bytes, all = directions * one;
   const bool drops = !first && training && options.dropout > 0, adds = !first && outputs && options.residual;
-  LayerBytes bytes;
+  BetweenBytes bytes;
   if (outputs) bytes.kept += all + (directions == 2 ? all : 0) + (adds ? all : 0);
   if (drops) bytes.kept += all + (options.variational ? rows * 8 : 0);
   // Gradients of the outputs, of them side by side or later of the inputs, and of what the inputs were made of.

@@ -10,18 +10,17 @@ constexpr std::int64_t largest_growth_bytes = 16 << 20;  // beyond this a chunk 
 
 }  // namespace
 
-// What a large value needs says nothing about the ones to come: the chunks' least size doubles from one to the next.
+// An eighth of what there is: at most so much of the memory is not used yet.
 [[gnu::cold]] void* Arena::allocate_in_next(std::int64_t bytes) {
   const std::uint32_t next = chunks_.empty() ? 0 : at_ + 1;
   // After a rewind the following chunks are free; one that is too small is replaced, since nothing lives in it.
   if (next >= chunks_.size() || chunks_[next].memory.bytes() < bytes) {
-    const std::int64_t growth = std::clamp(2 * growth_, first_chunk_bytes, largest_growth_bytes);
+    const std::int64_t growth = std::clamp(reserved_bytes() / 8, first_chunk_bytes, largest_growth_bytes);
     AlignedBuffer chunk(std::max(round_up(bytes, cache_line), growth));
     if (next < chunks_.size())
       chunks_[next].memory = std::move(chunk);
     else
       chunks_.push_back({std::move(chunk)});
-    growth_ = growth;
   }
   if (next > 0) chunks_[at_].used = next_;
   rewind({next, static_cast<std::uint64_t>(bytes)});

@@ -61,7 +61,6 @@ class Arena {
   }
   void release() noexcept {
     std::vector<Chunk>().swap(chunks_);
-    growth_ = 0;
     rewind({});
   }
 
@@ -79,8 +78,7 @@ class Arena {
   std::byte* chunk_ = nullptr;  // the one allocated from; offsets in it
   std::int64_t next_ = 0;
   std::int64_t end_ = none;
-  std::uint32_t at_ = 0;     // its place in chunks_
-  std::int64_t growth_ = 0;  // the least that the last chunk was to have
+  std::uint32_t at_ = 0;  // its place in chunks_
   std::vector<Chunk> chunks_;
 };
 

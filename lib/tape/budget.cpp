@@ -27,7 +27,7 @@ int64_t StepCost::without_nodes(int64_t bytes) const {
   return kept * value + std::min(bytes - kept * (value + node_bytes), value - 1);
 }
 
-std::vector<int64_t> share_budget(std::span<const StepCost> costs, int64_t between_bytes, int64_t budget,
+std::vector<int64_t> share_budget(std::span<const StepCost> costs, const BetweenBytes& between, int64_t budget,
                                   const char* op) {
   // Only one of them runs or is walked at a time.
   int64_t under_way = 0, least = 0;
@@ -37,7 +37,7 @@ std::vector<int64_t> share_budget(std::span<const StepCost> costs, int64_t betwe
     least += cost.least();
     missing += static_cast<double>(cost.most() - cost.least());
   }
-  const int64_t all = between_bytes + under_way + least;
+  const int64_t between_bytes = between.kept + between.walked, all = between_bytes + under_way + least;
   require(budget >= all, ErrorCode::bad_argument, op,
           "the memory for {} runs of {} steps must be at least {} bytes: {} for one step and a state of each, {} for "
           "gradients, {} for what lies between; given {}",
@@ -53,12 +53,15 @@ std::vector<int64_t> share_budget(std::span<const StepCost> costs, int64_t betwe
 int64_t pool_bytes(int64_t bytes) { return GradientPool::granted_bytes(bytes); }
 
 int open_budget(TapeCore& tape, std::span<const StepCost> costs, std::span<const int64_t> shares,
-                int64_t between_bytes) {
-  int64_t held = 0;
+                const BetweenBytes& between) {
+  int64_t held = 0, under_way = 0;
   for (std::size_t i = 0; i < costs.size(); ++i) held += costs[i].without_nodes(shares[i] - costs[i].walk_bytes);
+  for (const StepCost& cost : costs) under_way = std::max(under_way, cost.walk_bytes);
   tape.segment_arena().reserve(held);
+  tape.main_arena().reserve(between.kept);
+  tape.pool().reserve(between.walked + under_way);
   SegmentCounts& counts = tape.segment_counts();
-  counts.groups.push_back(between_bytes);
+  counts.groups.push_back(between.kept + between.walked);
   return static_cast<int>(counts.groups.size()) - 1;
 }
 

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/reserve_more.hpp"
 #include "unspool/tape.hpp"
 
 namespace unspool::detail {
@@ -62,6 +63,8 @@ class Labels {
   const Context& context(std::uint32_t index) const { return index == 0 ? none_ : later_[index - 1]; }
   const std::string& scope_path(std::uint32_t scope) const { return scope == 0 ? root_ : paths_[scope - 1]; }
   std::uint32_t count() const noexcept { return static_cast<std::uint32_t>(later_.size()) + 1; }
+  /// Room for so many more contexts, and hardly more.
+  void reserve(std::int64_t more) { reserve_more(later_, more); }
   /// Forgets contexts from `count` on, except those that living guards still refer to, none of which lies after the
   /// current one. Scope paths stay, so that a warm tape interns nothing.
   void rewind(std::uint32_t count) noexcept {

@@ -44,7 +44,9 @@ Planner::Planner(int64_t steps, int64_t step_bytes, int64_t state_bytes, int64_t
   const int64_t by_capacity = cost().forwards;
   fill_table();
   // Units that do not divide the sizes round up.
-  if (!exact_units_ && entry(rows_ - 1, steps_) > static_cast<float>(by_capacity)) table_.clear();
+  by_table_ = exact_units_ || entry(rows_ - 1, steps_) <= static_cast<float>(by_capacity);
+  if (by_table_) keep_decisions();
+  std::vector<float>().swap(table_);
 }
 
 Planner::Planner(std::span<const int64_t> stretches, int64_t step_bytes, int64_t state_bytes, int64_t budget)
@@ -107,6 +109,37 @@ Decision Planner::decide_by_table(int64_t steps, int64_t room) const {
   int64_t y = 1;
   while (static_cast<float>(y) + entry(room - state_size_, steps - y) + entry(room, y) != least) ++y;
   return {.advance = y};
+}
+
+// A schedule comes to few of the table's entries. What it does there takes kilobytes where the table took megabytes,
+// which would be the budget's.
+void Planner::keep_decisions() {
+  std::map<std::pair<int64_t, int64_t>, Decision> found;
+  std::vector<std::pair<int64_t, int64_t>> open{{steps_, whole()}};
+  while (!open.empty()) {
+    const auto [steps, room] = open.back();
+    open.pop_back();
+    if (steps == 0) continue;
+    const auto [at, fresh] = found.try_emplace({steps, room});
+    if (!fresh) continue;
+    const Decision d = at->second = decide_by_table(steps, room);
+    if (d.keep > 0) {
+      open.emplace_back(steps - 1, room - step_size_);
+    } else {
+      open.emplace_back(steps - d.advance, room - state_size_);
+      open.emplace_back(d.advance, room);
+    }
+  }
+  decisions_.reserve(found.size());
+  for (const auto& [key, d] : found)
+    decisions_.push_back({static_cast<std::int32_t>(key.first), static_cast<std::int32_t>(key.second),
+                          static_cast<std::int32_t>(d.advance)});
+}
+
+Decision Planner::decision_at(int64_t steps, int64_t room) const {
+  const auto place = [](const Known& known) { return std::pair<int64_t, int64_t>(known.steps, known.room); };
+  const auto at = std::ranges::lower_bound(decisions_, std::pair(steps, room), {}, place);
+  return at->advance == 0 ? Decision{.keep = 1} : Decision{.advance = at->advance};
 }
 
 void Planner::fill_capacities(std::span<const int64_t> stretches) {

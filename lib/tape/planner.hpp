@@ -41,13 +41,13 @@ class Planner : public Counted {
 
   /// `room` says what a stretch has left: whole() for all steps, less after what was kept or stored.
   Decision decide(std::int64_t steps, std::int64_t room) const {
-    return table_.empty() ? decide_by_capacity(steps, room) : decide_by_table(steps, room);
+    return by_table_ ? decision_at(steps, room) : decide_by_capacity(steps, room);
   }
-  std::int64_t whole() const { return table_.empty() ? 0 : rows_ - 1; }
+  std::int64_t whole() const { return by_table_ ? rows_ - 1 : 0; }
   std::int64_t after_keeping(std::int64_t room, std::int64_t steps) const {
-    return table_.empty() ? room : room - steps * step_size_;
+    return by_table_ ? room - steps * step_size_ : room;
   }
-  std::int64_t after_storing(std::int64_t room) const { return table_.empty() ? room + 1 : room - state_size_; }
+  std::int64_t after_storing(std::int64_t room) const { return by_table_ ? room - state_size_ : room + 1; }
 
   StretchCost cost() const;
   /// Of all stretches, the states before each included.
@@ -60,6 +60,7 @@ class Planner : public Counted {
 
   void choose_units();
   void fill_table();
+  void keep_decisions();
   void fill_capacities(std::span<const std::int64_t> stretches);
   std::int64_t kept_at_most(std::int64_t stored) const { return (budget_ - stored * state_bytes_) / step_bytes_; }
   std::int64_t capacity(std::int64_t stored, std::int64_t repeats) const;
@@ -67,6 +68,7 @@ class Planner : public Counted {
     return room < 0 ? infinite : table_[static_cast<std::size_t>(room * (steps_ + 1) + steps)];
   }
   Decision decide_by_table(std::int64_t steps, std::int64_t room) const;
+  Decision decision_at(std::int64_t steps, std::int64_t room) const;
   Decision decide_by_capacity(std::int64_t steps, std::int64_t stored) const;
   StretchCost cost_of(std::int64_t steps, std::int64_t room, Costs& known) const;
 
@@ -75,7 +77,13 @@ class Planner : public Counted {
   std::int64_t steps_, step_bytes_, state_bytes_, budget_;
   std::int64_t step_size_ = 0, state_size_ = 0, rows_ = 0;  // in units of the table
   bool exact_units_ = false;
-  std::vector<float> table_;                           // F(t, m), [m][t], whole numbers; empty for large problems
+  bool by_table_ = false;
+  std::vector<float> table_;  // F(t, m), [m][t], whole numbers, while the decisions are made
+  struct Known {
+    std::int32_t steps, room;
+    std::int32_t advance;  // 0: keep a step
+  };
+  std::vector<Known> decisions_;                       // that a schedule comes to, by steps and room
   std::vector<std::vector<std::int64_t>> capacities_;  // c(i, r) or, where that is more, steps_; [r - 1][i]
 };
 

@@ -51,16 +51,16 @@ bool StepsSegment::output_is_a_state() const {
   return request_.steps == 1 && alias_ != none && !request_.output_is_state;
 }
 
-void StepsSegment::collect(int64_t k, const Item& item) {
-  alias_ = item.alias;
-  if (request_.outputs != StepOutputs::none && !output_is_a_state()) collect_output(k, item);
-  collect_state(k, item);
+void StepsSegment::collect(int64_t k, const Computed& step) {
+  alias_ = step.alias;
+  if (request_.outputs != StepOutputs::none && !output_is_a_state()) collect_output(k, step);
+  collect_state(k, step);
 }
 
-void StepsSegment::collect_output(int64_t k, const Item& item) {
-  require(!item.output.empty(), ErrorCode::bad_argument, "unroll", "every step must return an output; step {} has none",
+void StepsSegment::collect_output(int64_t k, const Computed& step) {
+  require(!step.output.empty(), ErrorCode::bad_argument, "unroll", "every step must return an output; step {} has none",
           k);
-  const Node& node = tape_.node(item.output.index());
+  const Node& node = tape_.node(step.output.index());
   output_.wanted |= node.has(flag::needs_grad);
   if (request_.outputs == StepOutputs::sum) {
     require(node.size() == 1, ErrorCode::not_scalar, "unroll", "a step's loss must have one element; step {} has {}", k,
@@ -86,20 +86,20 @@ void StepsSegment::collect_output(int64_t k, const Item& item) {
               static_cast<std::size_t>(node.size() * tape_.bytes_each()));
 }
 
-void StepsSegment::collect_state(int64_t k, const Item& item) {
+void StepsSegment::collect_state(int64_t k, const Computed& step) {
   const StepRange range = body_->range(k);
   const bool last = is_last(k);
   if (range.rows < 0 && !last) return;
   if (finals_.empty()) {
-    for (const Handle& h : item.state) {
+    for (const Handle& h : step.state) {
       const Shape shape = tape_.node(h.index()).shape();
       const int64_t rows = std::max(range.state_rows, body_->range(request_.steps - 1).state_rows);
       finals_.push_back(make_result(range.rows < 0 ? shape : with_rows(shape, rows)));
     }
   }
-  check_parts(static_cast<int64_t>(item.state.size()), static_cast<int64_t>(finals_.size()));
+  check_parts(static_cast<int64_t>(step.state.size()), static_cast<int64_t>(finals_.size()));
   for (std::size_t p = 0; p < finals_.size(); ++p) {
-    const Node& node = tape_.node(item.state[p].index());
+    const Node& node = tape_.node(step.state[p].index());
     const int64_t begin = range.rows < 0 ? 0 : leaving_from(k, range.state_rows);
     if (range.rows >= 0) {
       const bool fits = node.shape() == with_rows(finals_[p].shape, range.state_rows);
@@ -118,25 +118,25 @@ void StepsSegment::collect_state(int64_t k, const Item& item) {
 
 // The last state, where nobody knew before that it would be.
 void StepsSegment::collect_reached() {
-  for (const Part& part : reached_.stored.parts) {
+  for (const Part& part : layouts_[reached_.layout].parts) {
     Result& result = finals_.emplace_back(make_result(part.shape));
     result.wanted = (part.flags & flag::needs_grad) != 0;
-    std::memcpy(result.memory, reached_.stored.buffer.memory + part.offset,
+    std::memcpy(result.memory, reached_.copy + part.offset,
                 static_cast<std::size_t>(part.shape.size() * tape_.bytes_each()));
   }
 }
 
-void StepsSegment::find_operands(const Item& item) {
+void StepsSegment::find_operands(const Computed& step) {
   const auto add = [&](std::uint32_t node) {
     const Node& n = tape_.node(node);
     if (n.has(flag::parameter)) {
       if (std::ranges::find(leaves_, n.leaf) == leaves_.end()) leaves_.push_back(n.leaf);
-    } else if (node < item.start.nodes && std::ranges::find(operands_, node) == operands_.end()) {
+    } else if (node < step.start.nodes && std::ranges::find(operands_, node) == operands_.end()) {
       operands_.push_back(node);
     }
   };
-  for (const Handle& h : item.entered) add(h.index());
-  for (std::uint32_t i = item.start.nodes; i < item.end; ++i)
+  for (const Handle& h : step.entered) add(h.index());
+  for (std::uint32_t i = step.start.nodes; i < step.end; ++i)
     for (std::uint32_t k = 0; k < tape_.node(i).arity; ++k)
       if (!tape_.node(i).has(flag::parameter)) add(tape_.node(i).inputs()[k]);
 }

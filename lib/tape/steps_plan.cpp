@@ -10,6 +10,7 @@ namespace {
 using std::int64_t;
 
 constexpr int64_t node_bytes = sizeof(Node) + sizeof(void*);  // the other is where its gradient lies
+constexpr int64_t context_bytes = sizeof(Labels::Context);
 
 }  // namespace
 
@@ -19,7 +20,7 @@ StepCost StepsSegment::measure(const std::vector<Handle>& state) {
 }
 
 // All steps are taken to be as large as the first, or, where another has more rows, as much larger as that.
-StepCost StepsSegment::cost_of(const Item& first) const {
+StepCost StepsSegment::cost_of(const Computed& first) const {
   const bool known = request_.steps != StepsRequest::unknown;
   const StepRange range = body_->range(0), last = known ? body_->range(request_.steps - 1) : range;
   const auto scaled = [&](int64_t bytes) {
@@ -29,8 +30,12 @@ StepCost StepsSegment::cost_of(const Item& first) const {
   };
   const int64_t each = tape_.bytes_each();
   int64_t state = 0, gradients = 0;
-  for (const Handle& h : first.state)
-    state += round_up(std::max<int64_t>(tape_.node(h.index()).size() * each, 16), cache_line);
+  int64_t extents = 0;  // of the nodes through which a step is entered from a copy
+  for (const Handle& h : first.state) {
+    const Node& node = tape_.node(h.index());
+    state += round_up(std::max<int64_t>(node.size() * each, 16), cache_line);
+    extents += round_up((node.rank + 1) * 8, 16);
+  }
   for (std::uint32_t i = first.start.nodes; i < first.end; ++i) {
     const Node& n = tape_.node(i);
     if (n.has(flag::needs_grad) && !n.has(flag::parameter) && !n.shares_gradient())
@@ -39,10 +44,12 @@ StepCost StepsSegment::cost_of(const Item& first) const {
   const auto parts = static_cast<int64_t>(first.state.size());
   StepCost cost;
   cost.steps = known ? request_.steps : INT64_MAX;
-  cost.value_bytes = scaled(tape_.current_arena().used_bytes() - base_bytes_);
-  // Nodes of steps that the first pass kept stay until the reset.
-  cost.node_bytes = 2 * node_bytes * static_cast<int64_t>(first.end - first.start.nodes + parts);
-  cost.state_bytes = scaled(state);
+  cost.value_bytes = scaled(tape_.current_arena().used_bytes() - base_bytes_) + extents + item_bytes;
+  // Nodes and labels of steps that the first pass kept stay until the reset.
+  cost.node_bytes = 2 * node_bytes * static_cast<int64_t>(first.end - first.start.nodes + parts) +
+                    2 * context_bytes * static_cast<int64_t>(tape_.labels().count() - first.start.contexts) +
+                    2 * parts * static_cast<int64_t>(sizeof(Handle));
+  cost.state_bytes = scaled(state) + item_bytes;
   cost.walk_bytes = scaled(gradients) + 4 * GradientPool::granted_bytes(cost.state_bytes) + parts * 2 * node_bytes;
   if (request_.outputs == StepOutputs::rows && range.rows > 0) {
     const int64_t bytes = request_.total_rows * (tape_.node(first.output.index()).size() / range.rows) * each;
@@ -51,10 +58,11 @@ StepCost StepsSegment::cost_of(const Item& first) const {
   return cost;
 }
 
-void StepsSegment::make_plan(const Item& first) {
+void StepsSegment::make_plan(const Computed& first) {
   if (request_.memory < 0) return;
   cost_ = cost_of(first);
-  nodes_each_ = cost_.node_bytes / (2 * node_bytes);
+  nodes_each_ = static_cast<int64_t>(first.end - first.start.nodes + first.state.size());
+  contexts_each_ = static_cast<int64_t>(tape_.labels().count() - first.start.contexts);
   if (!request_.outputs_count) cost_.output_bytes = 0;
   const int64_t fixed = cost_.output_bytes + cost_.walk_bytes, least = fixed + cost_.least();
   const bool known = request_.steps != StepsRequest::unknown;
@@ -81,15 +89,18 @@ void StepsSegment::reserve() {
   tape_.pool().reserve(cost_.walk_bytes);
   if (schedule_ == nullptr) return tape_.current_arena().reserve(plan_bytes_);
   const Plan& plan = schedule_->plan();
-  const int64_t kept_already = static_cast<int64_t>(stack_.size()) - 1;
+  const auto kept_already = static_cast<int64_t>(stack_.size()) - 1;
   tape_.current_arena().reserve(plan.peak_bytes - kept_already * plan.step_bytes);
   const int64_t recorded = plan.forwards == plan.steps ? plan.kept_steps : 2 * plan.kept_steps;
   tape_.reserve_nodes(recorded * nodes_each_);
+  tape_.labels().reserve(recorded * contexts_each_);
+  handles_.reserve(handles_.size() + 2 * static_cast<std::size_t>(plan.kept_steps) * stack_[0].state_parts);
 }
 
 int64_t StepsSegment::own_bytes() const {
   return tape_.current_arena().used_bytes() - base_bytes_ + moving_bytes_ + cost_.output_bytes +
-         node_bytes * (static_cast<int64_t>(tape_.node_count()) - base_nodes_);
+         node_bytes * (static_cast<int64_t>(tape_.node_count()) - base_nodes_) +
+         item_bytes * static_cast<int64_t>(stack_.size() - 1);
 }
 
 void StepsSegment::note_peak(int64_t gradients) {

@@ -19,7 +19,7 @@ StepsSegment::StepsSegment(TapeCore& tape, std::unique_ptr<StepBody> body, const
       outermost_(!tape.in_segment()) {}
 
 StepsSegment::~StepsSegment() {
-  for (Stored& moving : moving_) release(moving);
+  for (Buffer& moving : moving_) release(moving);
   if (carries_)
     for (std::size_t p = 0; p < carried_.size(); ++p)
       if (carried_[p] != nullptr) tape_.pool().give_back(carried_[p], carried_bytes_[p]);
@@ -29,121 +29,154 @@ StepsSegment::~StepsSegment() {
 }
 
 // Handles to the state before item.step.
-std::vector<Handle> StepsSegment::enter(const Item& item, bool& from_stored) {
-  from_stored = item.stored.buffer.memory != nullptr;
-  if (!from_stored) return item.state;
+std::vector<Handle> StepsSegment::enter(const Item& item) {
   std::vector<Handle> state;
-  for (const Part& part : item.stored.parts) {
-    const std::uint32_t node = tape_.record_slot(part.shape, item.stored.buffer.memory + part.offset, part.flags);
+  if (item.copy == nullptr) {
+    const std::span<const Handle> handles = state_of(item);
+    state.assign(handles.begin(), handles.end());
+    return state;
+  }
+  for (const Part& part : layouts_[item.layout].parts) {
+    const std::uint32_t node = tape_.record_slot(part.shape, item.copy + part.offset, part.flags);
     state.emplace_back(&tape_, node, tape_.node(node).generation);
   }
   return state;
 }
 
-StepsSegment::Item StepsSegment::record(int64_t k, const Item& from) {
-  Item item;
-  item.start = tape_.segment_start();
+StepsSegment::Computed StepsSegment::record(int64_t k, const Item& from) {
+  Computed step;
+  step.start = tape_.segment_start();
   tape_.set_draws(seed_, from.draws);
-  const std::uint32_t floor = tape_.set_floor(item.start.nodes);
-  item.entered = enter(from, item.from_stored);
-  item.state = item.entered;
-  item.step = k + 1;
+  const std::uint32_t floor = tape_.set_floor(step.start.nodes);
+  step.from_copy = from.copy != nullptr;
+  step.entered = enter(from);
+  step.state = step.entered;
+  step.step = k + 1;
   tape_.labels().set_current(context_);
-  body_->run(k, item.state, item.output);
+  body_->run(k, step.state, step.output);
   tape_.set_floor(floor);
-  for (const Handle& h : item.state) (void)tape_.resolve(h, "unroll", where_);
-  if (!item.output.empty()) (void)tape_.resolve(item.output, "unroll", where_);
-  for (std::size_t p = item.state.size(); p-- > 0;)
-    if (!item.output.empty() && item.state[p].tape() != nullptr && item.state[p].index() == item.output.index())
-      item.alias = static_cast<int>(p);
-  if (request_.output_is_state) item.alias = 0;
-  item.draws = tape_.draws();
-  item.end = tape_.node_count();
-  item.arena_end = tape_.current_arena().position();
+  for (const Handle& h : step.state) (void)tape_.resolve(h, "unroll", where_);
+  if (!step.output.empty()) (void)tape_.resolve(step.output, "unroll", where_);
+  for (std::size_t p = step.state.size(); p-- > 0;)
+    if (!step.output.empty() && step.state[p].tape() != nullptr && step.state[p].index() == step.output.index())
+      step.alias = static_cast<int>(p);
+  if (request_.output_is_state) step.alias = 0;
+  step.draws = tape_.draws();
+  step.end = tape_.node_count();
+  step.arena_end = tape_.current_arena().position();
   note_peak();
-  return item;
+  return step;
 }
 
 // A step of the first pass or of the walk.
-StepsSegment::Item StepsSegment::compute(int64_t k, const Item& from) {
-  Item item = record(k, from);
+StepsSegment::Computed StepsSegment::compute(int64_t k, const Item& from) {
+  Computed step = record(k, from);
   ++tape_.segment_counts().forwards;
-  if (k < computed_) return item;
+  if (k < computed_) return step;
   if (k == 0) {
-    find_operands(item);
-    make_plan(item);
+    find_operands(step);
+    make_plan(step);
   }
-  collect(k, item);
+  collect(k, step);
   ++computed_;
-  return item;
+  return step;
 }
 
-void StepsSegment::copy_state(const Item& item, Stored& into) {
-  into.parts.resize(item.state.size());
-  int64_t bytes = 0;
-  for (std::size_t p = 0; p < item.state.size(); ++p) {
-    const Node& node = tape_.node(tape_.resolve(item.state[p], "unroll", where_));
-    into.parts[p] = {node.shape(), static_cast<std::uint16_t>(node.flags & (flag::needs_grad | flag::severed)), bytes};
-    bytes += round_up(std::max<int64_t>(node.size() * tape_.bytes_each(), 16), cache_line);
+std::uint32_t StepsSegment::layout_of(const std::vector<Handle>& state) {
+  Layout layout;
+  for (const Handle& h : state) {
+    const Node& node = tape_.node(tape_.resolve(h, "unroll", where_));
+    const auto flags = static_cast<std::uint16_t>(node.flags & (flag::needs_grad | flag::severed));
+    layout.parts.push_back({node.shape(), flags, layout.bytes});
+    layout.bytes += round_up(std::max<int64_t>(node.size() * tape_.bytes_each(), 16), cache_line);
   }
-  into.bytes = std::max<int64_t>(bytes, cache_line);
-  if (into.buffer.bytes < into.bytes) {
-    release(into);
-    into.buffer.memory = static_cast<std::byte*>(tape_.pool().take(into.bytes));
-    into.buffer.bytes = into.bytes;
-    moving_bytes_ += GradientPool::granted_bytes(into.bytes);
-  }
-  for (std::size_t p = 0; p < item.state.size(); ++p) {
-    const Node& node = tape_.node(item.state[p].index());
-    std::memcpy(into.buffer.memory + into.parts[p].offset, node.value,
-                static_cast<std::size_t>(node.size() * tape_.bytes_each()));
-  }
+  layout.bytes = std::max<int64_t>(layout.bytes, cache_line);
+  for (std::size_t i = layouts_.size(); i-- > 0;)
+    if (layouts_[i].parts == layout.parts) return static_cast<std::uint32_t>(i);
+  layouts_.push_back(std::move(layout));
+  return static_cast<std::uint32_t>(layouts_.size() - 1);
 }
 
-void StepsSegment::release(Stored& moving) noexcept {
-  if (moving.buffer.memory == nullptr) return;
-  tape_.pool().give_back(moving.buffer.memory, moving.buffer.bytes);
-  moving_bytes_ -= GradientPool::granted_bytes(moving.buffer.bytes);
-  moving.buffer = {};
+void StepsSegment::release(Buffer& moving) noexcept {
+  if (moving.memory == nullptr) return;
+  tape_.pool().give_back(moving.memory, moving.bytes);
+  moving_bytes_ -= GradientPool::granted_bytes(moving.bytes);
+  moving = {};
 }
 
 // Two buffers take turns, because a part that a step hands on as it was lies in the one that the step began from.
-void StepsSegment::forget(const Item& item) {
-  Stored& into = moving_[moved_ ^ 1];
-  copy_state(item, into);
-  tape_.cut(item.start);
+void StepsSegment::forget(const Computed& step) {
+  Buffer& into = moving_[moved_ ^= 1];
   reached_ = Item();
-  reached_.step = item.step;
-  reached_.alias = item.alias;
-  reached_.draws = item.draws;
-  reached_.stored = into;
-  moved_ ^= 1;
+  reached_.layout = layout_of(step.state);
+  const Layout& layout = layouts_[reached_.layout];
+  if (into.bytes < layout.bytes) {
+    release(into);
+    into = {static_cast<std::byte*>(tape_.pool().take(layout.bytes)), layout.bytes};
+    moving_bytes_ += GradientPool::granted_bytes(layout.bytes);
+  }
+  for (std::size_t p = 0; p < step.state.size(); ++p) {
+    const Node& node = tape_.node(step.state[p].index());
+    std::memcpy(into.memory + layout.parts[p].offset, node.value,
+                static_cast<std::size_t>(node.size() * tape_.bytes_each()));
+  }
+  tape_.cut(step.start);
+  reached_.step = step.step;
+  reached_.alias = static_cast<std::int16_t>(step.alias);
+  reached_.draws = step.draws;
+  reached_.copy = into.memory;
 }
 
-void StepsSegment::keep(Item item) {
+void StepsSegment::keep(const Computed& step) {
+  Item item;
+  item.step = step.step;
+  item.draws = step.draws;
+  item.handles = static_cast<std::uint32_t>(handles_.size());
+  item.state_parts = static_cast<std::uint16_t>(step.state.size());
+  item.entered_parts = static_cast<std::uint16_t>(step.entered.size());
+  handles_.insert(handles_.end(), step.state.begin(), step.state.end());
+  handles_.insert(handles_.end(), step.entered.begin(), step.entered.end());
+  item.alias = static_cast<std::int16_t>(step.alias);
   item.kept = true;
   item.first = first_pass_;
-  stack_.push_back(std::move(item));
+  item.from_copy = step.from_copy;
+  item.output = step.output;
+  item.start = step.start;
+  item.arena_end = step.arena_end;
+  item.end = step.end;
+  stack_.push_back(item);
 }
 
 void StepsSegment::advance(int64_t from, int64_t count) {
   for (int64_t k = from; k < from + count; ++k) forget(compute(k, k == from ? stack_.back() : reached_));
 }
 
-// Into a buffer that is not needed any more, if it is large enough, or on top of the arena.
-void StepsSegment::push_reached(Buffer reused) {
+// On top of the arena.
+void StepsSegment::push_reached() {
   Item item = reached_;
-  if (reused.bytes < item.stored.bytes) {
-    Arena& arena = tape_.current_arena();
-    reused.begin = arena.position();
-    reused.memory = static_cast<std::byte*>(arena.allocate(item.stored.bytes));
-    reused.bytes = item.stored.bytes;
-    reused.end = arena.position();
-  }
-  std::memcpy(reused.memory, reached_.stored.buffer.memory, static_cast<std::size_t>(item.stored.bytes));
-  item.stored.buffer = reused;
-  stack_.push_back(std::move(item));
+  const int64_t bytes = layouts_[item.layout].bytes;
+  Arena& arena = tape_.current_arena();
+  item.start.arena = arena.position();
+  item.copy = static_cast<std::byte*>(arena.allocate(bytes));
+  item.arena_end = arena.position();
+  std::memcpy(item.copy, reached_.copy, static_cast<std::size_t>(bytes));
+  stack_.push_back(item);
   note_peak();
+}
+
+// Where the copy of another state is that is not needed any more, if it is as large.
+void StepsSegment::push_reached(int64_t replaced) {
+  const auto old = std::find_if(stack_.rbegin(), stack_.rend(), [&](const Item& i) { return i.step == replaced; });
+  const int64_t bytes = layouts_[reached_.layout].bytes;
+  if (replaced == OnlineSchedule::none || old == stack_.rend() || layouts_[old->layout].bytes != bytes)
+    return push_reached();
+  Item item = reached_;
+  item.copy = old->copy;
+  item.start.arena = old->start.arena;
+  item.arena_end = old->arena_end;
+  std::memcpy(item.copy, reached_.copy, static_cast<std::size_t>(bytes));
+  stack_.erase(std::next(old).base());
+  stack_.push_back(item);
 }
 
 void StepsSegment::perform(const Action& action) {
@@ -151,7 +184,7 @@ void StepsSegment::perform(const Action& action) {
     case Action::advance:
       return advance(action.step, action.count);
     case Action::store:
-      return push_reached({});
+      return push_reached();
     case Action::record:
       return keep(compute(action.step, stack_.back()));
     case Action::back:
@@ -162,9 +195,9 @@ void StepsSegment::perform(const Action& action) {
 }
 
 void StepsSegment::drop() {
-  const Buffer& buffer = stack_.back().stored.buffer;
-  tape_.deferred().detach(tape_, {buffer.memory, buffer.memory + buffer.bytes});
-  if (tape_.current_arena().is_at(buffer.end)) tape_.current_arena().rewind(buffer.begin);
+  const Item& item = stack_.back();
+  tape_.deferred().detach(tape_, {item.copy, item.copy + layouts_[item.layout].bytes});
+  if (tape_.current_arena().is_at(item.arena_end)) tape_.current_arena().rewind(item.start.arena);
   stack_.pop_back();
 }
 
@@ -173,10 +206,11 @@ void StepsSegment::begin(const std::vector<Handle>& state) {
   tape_.current_arena().align();  // what a step takes is not to depend on what was before it
   base_bytes_ = tape_.current_arena().used_bytes();
   first_pass_ = true;
+  handles_ = state;
   Item initial;
-  initial.state = state;
+  initial.state_parts = static_cast<std::uint16_t>(state.size());
   initial.draws = tape_.draws();
-  stack_.push_back(std::move(initial));
+  stack_.push_back(initial);
 }
 
 void StepsSegment::run(const std::vector<Handle>& state) {
@@ -190,12 +224,12 @@ void StepsSegment::run(const std::vector<Handle>& state) {
 
 // The plan is made from the first step, with which its schedule begins.
 void StepsSegment::run_planned() {
-  Item first = compute(0, stack_.back());
+  const Computed first = compute(0, stack_.back());
   if (schedule_ == nullptr) return forget(first);
   Action action;
   schedule_->next(action);
   if (action.kind == Action::record) {
-    keep(std::move(first));
+    keep(first);
     reserve();
   } else {
     forget(first);
@@ -214,44 +248,42 @@ void StepsSegment::run_unknown() {
       reserve();
       continue;
     }
-    if (online_->wants(steps, &replaced)) {
-      Buffer reused;
-      const auto old = std::ranges::find(stack_, replaced, &Item::step);
-      if (replaced != OnlineSchedule::none && old != stack_.end()) {
-        reused = old->stored.buffer;
-        stack_.erase(old);
-      }
-      push_reached(reused);
-    }
+    if (online_->wants(steps, &replaced)) push_reached(replaced);
     forget(compute(steps, reached_));
   }
   require(steps > 0, ErrorCode::empty_sequence, "unroll", "a sum of losses needs a step; the stream has none");
   request_.steps = steps;
   collect_reached();
-  sort_buffers();
+  sort_copies();
   adopt_plan(Schedule(*online_, steps, cost_.value_bytes, cost_.state_bytes, plan_bytes_));
 }
 
-// Buffers have changed hands. The walk gives them up from the last state to the first: they are to lie in that order.
-void StepsSegment::sort_buffers() {
-  std::vector<Buffer> places;
-  for (std::size_t i = 1; i < stack_.size(); ++i) places.push_back(stack_[i].stored.buffer);
-  std::ranges::sort(places, {}, [](const Buffer& b) { return std::pair(b.begin.chunk, b.begin.offset); });
+// Copies have changed hands. The walk gives them up from the last state to the first: they are to lie in that order.
+void StepsSegment::sort_copies() {
+  struct Place {
+    std::byte* copy;
+    Arena::Position begin, end;
+  };
+  std::vector<Place> places;
+  for (std::size_t i = 1; i < stack_.size(); ++i)
+    places.push_back({stack_[i].copy, stack_[i].start.arena, stack_[i].arena_end});
+  std::ranges::sort(places, {}, [](const Place& p) { return std::pair(p.begin.chunk, p.begin.offset); });
   for (std::size_t i = 1; i < stack_.size(); ++i) {
-    Buffer& mine = stack_[i].stored.buffer;
-    const auto owner =
-        std::ranges::find_if(stack_.begin() + static_cast<std::ptrdiff_t>(i), stack_.end(),
-                             [&](const Item& item) { return item.stored.buffer.memory == places[i - 1].memory; });
-    Buffer& other = owner->stored.buffer;
-    if (&other == &mine || other.bytes != mine.bytes) continue;
-    std::swap_ranges(mine.memory, mine.memory + mine.bytes, other.memory);
-    std::swap(mine, other);
+    Item& mine = stack_[i];
+    const auto at = stack_.begin() + static_cast<std::ptrdiff_t>(i);
+    Item& other = *std::find_if(at, stack_.end(), [&](const Item& item) { return item.copy == places[i - 1].copy; });
+    const int64_t bytes = layouts_[mine.layout].bytes;
+    if (&other == &mine || layouts_[other.layout].bytes != bytes) continue;
+    std::swap_ranges(mine.copy, mine.copy + bytes, other.copy);
+    std::swap(mine.copy, other.copy);
+    std::swap(mine.start.arena, other.start.arena);
+    std::swap(mine.arena_end, other.arena_end);
   }
 }
 
 void StepsSegment::end_first_pass() {
   first_pass_ = false;
-  for (Stored& moving : moving_) release(moving);
+  for (Buffer& moving : moving_) release(moving);
   reached_ = Item();
   if (request_.group < 0) return;
   held_bytes_ = own_bytes();

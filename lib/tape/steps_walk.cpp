@@ -10,7 +10,7 @@ using std::int64_t;
 
 // Where a recording that keeps everything would have it, a state's gradient begins with what its output receives from
 // outside, then what its rows receive as final ones, then what later steps add.
-void StepsSegment::seed_state(int64_t k, const std::vector<Handle>& state, int alias) {
+void StepsSegment::seed_state(int64_t k, std::span<const Handle> state, int alias) {
   if (alias != none) seed_output(k, state[static_cast<std::size_t>(alias)]);
   const StepRange range = body_->range(k);
   const bool last = is_last(k);
@@ -36,7 +36,7 @@ void StepsSegment::seed_output(int64_t k, const Handle& output) {
   tape_.seed_gradient(output.index(), gradient + range.first * each * tape_.bytes_each(), 0, range.rows * each);
 }
 
-void StepsSegment::give_carried(const std::vector<Handle>& state) {
+void StepsSegment::give_carried(std::span<const Handle> state) {
   carries_ = false;
   for (std::size_t p = 0; p < carried_.size(); ++p) {
     if (carried_[p] == nullptr) continue;
@@ -45,7 +45,7 @@ void StepsSegment::give_carried(const std::vector<Handle>& state) {
   }
 }
 
-void StepsSegment::carry_gradients(const std::vector<Handle>& entered) {
+void StepsSegment::carry_gradients(std::span<const Handle> entered) {
   carried_.assign(entered.size(), nullptr);
   carried_bytes_.assign(entered.size(), 0);
   carries_ = true;
@@ -56,17 +56,18 @@ void StepsSegment::carry_gradients(const std::vector<Handle>& entered) {
 }
 
 void StepsSegment::back(int64_t k) {
-  const Item item = std::move(stack_.back());
+  const Item item = stack_.back();
   stack_.pop_back();
   tape_.begin_own_peak(first_node_);
   tape_.match_gradients();
-  if (carries_) give_carried(item.state);
-  if (is_last(k)) seed_state(k, item.state, item.alias);
+  if (carries_) give_carried(state_of(item));
+  if (is_last(k)) seed_state(k, state_of(item), item.alias);
   if (item.alias == none && !item.output.empty()) seed_output(k, item.output);
-  if (k > 0) seed_state(k - 1, item.entered, stack_.back().alias);
+  if (k > 0) seed_state(k - 1, entered_of(item), stack_.back().alias);
   tape_.walk_range(item.end, item.start.nodes);
   note_peak(tape_.end_own_peak());
-  if (item.from_stored) carry_gradients(item.entered);
+  if (item.from_copy) carry_gradients(entered_of(item));
+  handles_.resize(item.handles);
   if (!item.first)
     tape_.cut(item.start);
   else if (tape_.current_arena().is_at(item.arena_end))
@@ -104,7 +105,7 @@ void StepsSegment::walk() {
     leave();
     throw;
   }
-  for (Stored& moving : moving_) release(moving);
+  for (Buffer& moving : moving_) release(moving);
   reached_ = Item();
   leave();
 }

@@ -112,10 +112,10 @@ class TapeCore {
 
   const Node& node(std::uint32_t index) const { return nodes_[index]; }
   Node& node(std::uint32_t index) { return nodes_[index]; }
-  /// So many more nodes will lie in memory that is no larger than it must be.
+  /// Room for so many more nodes, and hardly more.
   void reserve_nodes(std::int64_t more) {
-    const std::size_t wanted = nodes_.size() + static_cast<std::size_t>(more);
-    if (wanted > nodes_.capacity()) nodes_.reserve(wanted), grads_.reserve(wanted);
+    reserve_more(nodes_, more);
+    grads_.reserve(nodes_.capacity());
   }
   std::uint32_t node_count() const { return static_cast<std::uint32_t>(nodes_.size()); }
   std::uint32_t generation() const { return generation_; }
