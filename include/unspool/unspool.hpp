@@ -43,4 +43,5 @@
 #include "unspool/unroll.hpp"
 #include "unspool/unroll_stream.hpp"
 #include "unspool/vocabulary.hpp"
+#include "unspool/warning.hpp"
 #include "unspool/windows.hpp"

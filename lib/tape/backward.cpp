@@ -17,6 +17,8 @@ void TapeCore::backward(const Handle& loss, const void* seed, std::int64_t seed_
     check_walk(nodes_[index], index, seed == nullptr, seed_size, where);
     prepare_walk(index);
     started = true;
+    if (history_.grows(node_count())) [[unlikely]]
+      warn_of_growth();
     seed_walk(index, seed);
     walk(index);
     log_.end();
@@ -63,10 +65,25 @@ void TapeCore::check_unwalked(std::uint32_t from, Where where) {
     if (reached_[i] == 0 || !node.has(flag::needs_grad) || node.arity == 0) continue;
     if (node.has(flag::walked))
       throw Error(ErrorCode::backward_twice, "backward",
-                  fmt::format("%{} ({}) was walked by an earlier backward", i, node.rule->info.name),
+                  fmt::format("{} was walked by an earlier backward{}", name_text(i), reached_through(i, from)),
                   where_text(nodes_[from].context, where, from));
     for (std::uint32_t k = 0; k < node.arity; ++k) reached_[node.inputs()[k]] = 1;
   }
+}
+
+// What of the new part reads a value that was walked before: where a history that should have ended goes on.
+std::string TapeCore::reached_through(std::uint32_t walked, std::uint32_t from) const {
+  for (std::uint32_t i = walked + 1; i <= from; ++i) {
+    const std::uint32_t* const inputs = nodes_[i].inputs();
+    if (reached_[i] == 0 || nodes_[i].arity == 0 ||
+        std::find(inputs, inputs + nodes_[i].arity, walked) == inputs + nodes_[i].arity)
+      continue;
+    return fmt::format(
+        "; {} reads it; to cut the history there, detach() it or go on from its numbers, as "
+        "TruncatedBptt does",
+        name_text(i));
+  }
+  return "";
 }
 
 // An op without derivative that stands between the node and whatever wanted a gradient.

@@ -76,7 +76,9 @@ void TapeCore::open(ScalarType type, const TapeOptions& options) {
 
 // Nothing here may allocate: a tape is also destroyed while an out_of_memory error is on its way.
 void TapeCore::close() noexcept {
+  nodes_.clear();  // none is to be remembered
   reset();
+  history_.release();
   give_up(nodes_);
   give_up(grads_);
   give_up(norms_);
@@ -105,6 +107,8 @@ void TapeCore::reset() {
   segment_counts_ = {};
   other_arena_.rewind({});
   recording_ = ++generation_;
+  history_.remember(nodes_, labels_);
+  history_.restart();
   nodes_.clear();
   grads_.clear();
   norms_.clear();
@@ -159,6 +163,7 @@ void TapeCore::rewind(const Mark& mark) {
   packed_weights_.forget_from(leaves_.size());
   index_leaves();
   if (walked_end_ > mark.nodes) walked_end_ = mark.nodes;
+  history_.restart();
   if (nonfinite_node_ >= mark.nodes) first_nonfinite_.clear();
   options_.seed = mark.seed;
   draws_ = mark.draws;
@@ -166,15 +171,19 @@ void TapeCore::rewind(const Mark& mark) {
   ++generation_;
 }
 
-std::string TapeCore::where_text(std::uint32_t context, Where where, std::int64_t node) const {
-  const Labels::Context& here = labels_.context(context);
-  std::string text = fmt::format("at %{}", node);
-  const std::string& path = labels_.scope_path(here.scope);
-  if (!path.empty() || here.step != Labels::no_step) text += " in ";
+std::string TapeCore::label_text(std::uint32_t scope, std::int64_t step, Where where) const {
+  std::string text;
+  const std::string& path = labels_.scope_path(scope);
+  if (!path.empty() || step != Labels::no_step) text += " in ";
   text += path;
-  if (here.step != Labels::no_step) text += fmt::format("{}t={}", path.empty() ? "" : "/", here.step);
+  if (step != Labels::no_step) text += fmt::format("{}t={}", path.empty() ? "" : "/", step);
   if (where.line() != 0) text += fmt::format(", {}:{}", file_name(where.file_name()), where.line());
   return text;
+}
+
+std::string TapeCore::where_text(std::uint32_t context, Where where, std::int64_t node) const {
+  const Labels::Context& here = labels_.context(context);
+  return fmt::format("at %{}", node) + label_text(here.scope, here.step, where);
 }
 
 TapeStats TapeCore::stats() const {

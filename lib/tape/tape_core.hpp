@@ -8,6 +8,7 @@
 #include "tape/arena.hpp"
 #include "tape/deferred.hpp"
 #include "tape/gradient_pool.hpp"
+#include "tape/history.hpp"
 #include "tape/labels.hpp"
 #include "tape/packed_weights.hpp"
 #include "tape/parameter_core.hpp"
@@ -108,6 +109,8 @@ class TapeCore {
   void rewind(const Mark& mark);
   void reset();
   std::string where_text(std::uint32_t context, Where where, std::int64_t node) const;
+  /// "%12 (tanh in encoder/t=3, main.cpp:17)".
+  std::string name_text(std::uint32_t node) const;
   TapeStats stats() const;
 
   const Node& node(std::uint32_t index) const { return nodes_[index]; }
@@ -182,6 +185,9 @@ class TapeCore {
     std::uint32_t leaves;
     Arena::Position arena;
   };
+  std::string label_text(std::uint32_t scope, std::int64_t step, Where where) const;
+  std::string name_text(const History::Name& name) const;
+  void warn_of_growth() const;
   void undo(const Start& start) noexcept;
   [[noreturn]] void explain_failure(const OpRule& rule, Where where) const;
 
@@ -211,6 +217,7 @@ class TapeCore {
 
   void check_walk(const Node& loss, std::uint32_t index, bool plain, std::int64_t seed_size, Where where);
   void check_unwalked(std::uint32_t from, Where where);
+  std::string reached_through(std::uint32_t walked, std::uint32_t from) const;
   std::string severed_by(std::uint32_t index) const;
   void prepare_walk(std::uint32_t index);
   void abandon_walk() noexcept;
@@ -264,6 +271,7 @@ class TapeCore {
   std::uint64_t leaf_stamp_ = 1;
   PackedWeights packed_weights_;
 
+  History history_;
   std::uint32_t walked_end_ = 0;  // nodes before it may have been walked
   std::vector<void*> grads_;
   std::uint32_t heir_ = no_node;   // is to receive the whole gradient buffer of the node under way; add_gradient()

@@ -11,7 +11,7 @@ RANK = {"base": 0, "tensor": 1, "tape": 2, "ops": 3, "files": 4, "sequence": 5, 
 
 # Where each public header lives. A header that is not named here fails the check.
 PUBLIC = {
-    "base": ["axes", "dual", "error", "error_codes", "export", "ids", "masks", "maths", "random", "reduction", "scalar", "shape", "shared"],
+    "base": ["axes", "dual", "error", "error_codes", "export", "ids", "masks", "maths", "random", "reduction", "scalar", "shape", "shared", "warning"],
     "tensor": ["tensor"],
     "tape": ["derivatives", "extend", "gradcheck", "init", "ledger", "loops", "node", "parameter", "per_example", "plan", "recompute", "recording", "sink", "tape"],
     "ops": ["ops"],

@@ -109,16 +109,25 @@ TEST_CASE("a step that throws leaves its window to be run again, and bad lengths
   CHECK(given == model.direct(0, 0, 4));
 }
 
-TEST_CASE("a state that was not carried is told as one of an earlier recording") {
+TEST_CASE("a state that was not carried is told as one of an earlier recording, by its cell, step and line") {
   Model model;
   us::Tape<double> tape;
   State kept = model.cell.zero_state(tape, 1);
-  us::TruncatedBptt<double, State> bptt(tape, kept, {.every = 2});
-  const auto leak = [&](int64_t t, const State&) {
-    auto result = model.step(tape, t, kept);
+  us::TruncatedBptt<double, State> bptt(tape, kept, {.every = 3});
+  bool own = false;
+  const auto leak = [&](int64_t t, const State& carried) {
+    auto result = model.step(tape, t, own ? kept : carried);
     kept = result.second;
     return result;
   };
+  bptt.window(leak);
+  own = true;
   const us::Error error = us::test::error_from([&] { bptt.window(leak); });
   CHECK(error.code() == us::ErrorCode::stale_handle);
+  const std::string text = error.what();
+  CHECK_MESSAGE(text.find(" (select of lstm_cell in lstm/t=2, truncated.cpp:") != std::string::npos, text);
+  CHECK_MESSAGE(text.find("a state goes on as numbers, which TruncatedBptt carries") != std::string::npos, text);
+  own = false;
+  bptt.window(leak);
+  CHECK(bptt.steps() == 6);
 }

@@ -87,8 +87,10 @@ TEST_CASE("walking a recording twice is refused and changes nothing, whole or in
   const us::Var first = sum(shared), second = sum(shared * 2.0);
   tape.backward(first);
   const Values dw(w.grad().begin(), w.grad().end()), dx(x.grad().begin(), x.grad().end());
-  UNSPOOL_CHECK_ERROR(tape.backward(first), backward_twice, "(sum) was walked by an earlier backward");
-  UNSPOOL_CHECK_ERROR(tape.backward(second), backward_twice, "(tanh) was walked by an earlier backward");
+  UNSPOOL_CHECK_ERROR(tape.backward(first), backward_twice,
+                      "%4 (sum, backward.cpp:87) was walked by an earlier backward; at %4");
+  UNSPOOL_CHECK_ERROR(tape.backward(second), backward_twice,
+                      "%3 (tanh, backward.cpp:86) was walked by an earlier backward; %5 (mul_scalar, ");
   CHECK(difference(w.grad(), dw, us::test::exact) == "");
   CHECK(difference(x.grad(), dx, us::test::exact) == "");
   // What shares only leaves is another matter.
