@@ -2,9 +2,9 @@
 #include <optional>
 
 #include "base/check.hpp"
+#include "base/utf8.hpp"
 #include "data/whole_file.hpp"
 #include "files/atomic_file.hpp"
-#include "base/utf8.hpp"
 #include "unspool/vocabulary.hpp"
 
 namespace unspool {

@@ -5,9 +5,9 @@
 #include <optional>
 #include <vector>
 
+#include "base/json_cursor.hpp"
 #include "dump/column.hpp"
 #include "dump/folding.hpp"
-#include "base/json_cursor.hpp"
 
 namespace unspool::detail {
 

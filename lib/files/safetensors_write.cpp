@@ -2,10 +2,10 @@
 
 #include "base/check.hpp"
 #include "base/text.hpp"
+#include "base/utf8.hpp"
 #include "files/atomic_file.hpp"
 #include "files/safetensors_header.hpp"
 #include "files/safetensors_writer.hpp"
-#include "base/utf8.hpp"
 
 namespace unspool {
 namespace detail {

@@ -60,9 +60,7 @@ struct Block {
     for_each_block(
         a.arity(), static_cast<int>(a.integer(0)), total, [&](int k, int axis) { return a.x(k).extent(axis); },
         [&](int k, std::int64_t rows, std::int64_t width, std::int64_t at) {
-          bool first;
-          if (T* dx = a.dx(k).touch(first))
-            (first ? copy_blocks<T> : add_blocks<T>)(rows, width, a.dy().data + at, total, dx, width);
+          add_blocks_to(a.dx(k), rows, width, a.dy().data + at, total);
         });
   }
 };

@@ -47,4 +47,12 @@ void add_blocks(std::int64_t count, std::int64_t width, const T* from, std::int6
   }
 }
 
+/// The same into an operand's gradient, whose blocks lie together: = where nothing was added yet, nothing where it is
+/// not wanted. `dx` is the operand's sink.
+template <class T, class Sink>
+void add_blocks_to(const Sink& dx, std::int64_t count, std::int64_t width, const T* from, std::int64_t from_step) {
+  bool first;
+  if (T* to = dx.touch(first)) (first ? copy_blocks<T> : add_blocks<T>)(count, width, from, from_step, to, width);
+}
+
 }  // namespace unspool

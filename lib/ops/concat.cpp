@@ -45,9 +45,7 @@ struct Concat {
     const T* from = a.dy().data;
     for (int i = 0; i < a.arity(); ++i) {
       const std::int64_t width = along(a.x(i).dims(), axis).extent * y.after;
-      bool first;
-      if (T* dx = a.dx(i).touch(first))
-        (first ? copy_blocks<T> : add_blocks<T>)(y.before, width, from, y.extent * y.after, dx, width);
+      add_blocks_to(a.dx(i), y.before, width, from, y.extent * y.after);
       from += width;
     }
   }

@@ -9,6 +9,7 @@
 //        are not looked at; a row without steps costs 0. Transitions of -inf forbid: forbidden tags cost +inf, with
 //        gradient 0. Computed in double for every scalar type. The mean of no rows is 0.
 #include "ops/crf_chain.hpp"
+#include "ops/joined_ids.hpp"
 #include "ops/loss.hpp"
 
 namespace unspool {
@@ -195,10 +196,9 @@ constinit const OpRule crf_loss_rule =
 
 Handle detail::crf_loss(const Handle& emissions, const Handle& transitions, const Handle& start, const Handle& end,
                         const Ids& tags, const Ids& lengths, Reduction reduction, Where where) {
-  thread_local std::vector<std::int64_t> lists;
-  lists.clear();
-  for (const Ids* ids : {&tags, &lengths})
-    for (std::int64_t i = 0; i < ids->size(); ++i) lists.push_back((*ids)[i]);
+  std::vector<std::int64_t>& lists = empty_ids();
+  append(tags, lists);
+  append(lengths, lists);
   return record(crf_loss_rule, {emissions, transitions, start, end},
                 Attrs(static_cast<int>(reduction), tags.size()).with(lists), where);
 }

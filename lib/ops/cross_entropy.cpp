@@ -13,6 +13,7 @@
 #include <algorithm>
 
 #include "base/check.hpp"
+#include "ops/joined_ids.hpp"
 #include "ops/loss.hpp"
 
 namespace unspool {
@@ -251,8 +252,7 @@ Handle detail::cross_entropy(const Handle& logits, const Ids& targets, const Ids
                              Where where) {
   require(mask.size() == targets.size(), ErrorCode::shape_mismatch, "cross_entropy",
           "the mask must have a number for each target; {} targets, {} in the mask", targets.size(), mask.size());
-  thread_local std::vector<std::int64_t> kept;
-  kept.clear();
+  std::vector<std::int64_t>& kept = empty_ids();
   bool any = false;
   for (std::int64_t r = 0; r < targets.size(); ++r) {
     kept.push_back(mask[r] != 0 ? targets[r] : options.ignore_index);

@@ -11,6 +11,7 @@
 #include <algorithm>
 
 #include "ops/ctc_lattice.hpp"
+#include "ops/joined_ids.hpp"
 #include "ops/loss.hpp"
 
 namespace unspool {
@@ -173,8 +174,7 @@ void append_labels(const Ids& targets, const Ids& lengths, std::vector<std::int6
     total += lengths[b];
   }
   padded = padded && total < targets.size();
-  if (!padded)
-    for (std::int64_t i = 0; i < targets.size(); ++i) list.push_back(targets[i]);
+  if (!padded) append(targets, list);
   for (std::int64_t b = 0; padded && b < lengths.size(); ++b)
     for (std::int64_t i = 0; i < lengths[b]; ++i) list.push_back(targets[b * width + i]);
 }
@@ -183,10 +183,9 @@ void append_labels(const Ids& targets, const Ids& lengths, std::vector<std::int6
 
 Handle detail::ctc_loss(const Handle& logits, const Ids& targets, const Ids& input_lengths, const Ids& target_lengths,
                         CtcOptions options, Where where) {
-  thread_local std::vector<std::int64_t> lists;
-  lists.clear();
-  for (const Ids* ids : {&input_lengths, &target_lengths})
-    for (std::int64_t i = 0; i < ids->size(); ++i) lists.push_back((*ids)[i]);
+  std::vector<std::int64_t>& lists = empty_ids();
+  append(input_lengths, lists);
+  append(target_lengths, lists);
   append_labels(targets, target_lengths, lists);
   return record(ctc_loss_rule, {logits},
                 Attrs(static_cast<int>(options.reduction), options.blank, options.zero_infinity, input_lengths.size(),

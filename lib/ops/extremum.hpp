@@ -1,5 +1,8 @@
-// Extremum: what max and min share. Better{}(u, v) tells whether u beats v.
+// Extremum: what max and min share, and maximum and minimum, the same of two operands. Better is std::greater<> or
+// std::less<>: whether one value beats another.
 #pragma once
+
+#include <functional>
 
 #include "ops/reduction.hpp"
 
@@ -38,5 +41,33 @@ struct Extremum {
     add_pairs(a, axes, [&](std::int64_t i, std::int64_t j) { return (x[i] == y[j]) * share[j]; });
   }
 };
+
+template <class Better>
+struct PairExtremum {
+  template <class T>
+  static void forward(const ForwardArgs<T>& a) {
+    const auto x0 = a.x(0), x1 = a.x(1);
+    const auto& k = kernels::kernel_table<T>();
+    if (x0.size == a.y().size && x1.size == a.y().size)
+      (Better{}(1, 0) ? k.maximum : k.minimum)(a.y().size, x0.data, x1.data, a.y().data);
+    else
+      map(x0, x1, a.y(), [](T u, T v) { return Better{}(u, v) || maths::isnan(u) ? u : v; });
+  }
+  template <class T>
+  static void backward(const BackwardArgs<T>& a) {
+    // What an element receives of dy, given its own value and the other operand's.
+    const auto share = [](T dy, T own, T other) { return own == other ? dy / 2 : Better{}(other, own) ? T{0} : dy; };
+    a.dx(0).add_map(a.dy(), a.x(0), a.x(1), share);
+    a.dx(1).add_map(a.dy(), a.x(1), a.x(0), share);
+  }
+};
+
+inline constexpr const char* extremum_samples =
+    "[3,4] keepdims=0 axes=[]; [3,4] keepdims=0 axes=[0]; [3,4] keepdims=1 axes=[-1];"
+    "[2,3,4] keepdims=0 axes=[1]; [2,3,4] keepdims=1 axes=[0,2]; [0,3] keepdims=0 axes=[1];"
+    "[1,1] keepdims=0 axes=[1]; [] keepdims=0 axes=[]";
+inline constexpr const char* pair_extremum_samples =
+    "[3,4] in 0..1 [3,4] in 1.1..2; [3,4] in 1.1..2 [4] in 0..1; [2,1,3] in 0..1 [4,1] in 1.1..2;"
+    "[] in 1.1..2 [2,2] in 0..1; [1] [] in 3..4; [0,3] [3]";
 
 }  // namespace unspool

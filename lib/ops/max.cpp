@@ -5,25 +5,12 @@
 #include "ops/extremum.hpp"
 
 namespace unspool {
-namespace {
 
-struct Beats {
-  template <class T>
-  constexpr bool operator()(T u, T v) const {
-    return u > v;
-  }
-};
-
-}  // namespace
-
-constinit const OpRule max_rule = make_rule<Extremum<Beats>>(
-    {.name = "max",
-     .arity = 1,
-     .reads = Reads::both,
-     .attrs = "keepdims:bool, axes:list",
-     .samples = "[3,4] keepdims=0 axes=[]; [3,4] keepdims=0 axes=[0]; [3,4] keepdims=1 axes=[-1];"
-                "[2,3,4] keepdims=0 axes=[1]; [2,3,4] keepdims=1 axes=[0,2]; [0,3] keepdims=0 axes=[1];"
-                "[1,1] keepdims=0 axes=[1]; [] keepdims=0 axes=[]"});
+constinit const OpRule max_rule = make_rule<Extremum<std::greater<>>>({.name = "max",
+                                                                       .arity = 1,
+                                                                       .reads = Reads::both,
+                                                                       .attrs = "keepdims:bool, axes:list",
+                                                                       .samples = extremum_samples});
 
 Handle detail::max(const Handle& x, const Axes& axes, bool keepdims, Where where) {
   return record(max_rule, {x}, Attrs(keepdims).with(axis_ids(axes)), where);

@@ -8,59 +8,40 @@ namespace unspool {
 namespace {
 
 struct Softmax {
-  static Shape infer(const InferArgs& a) {
-    axis_of(a, 0);
-    return a.shape(0);
+  static constexpr bool slab_in_forward = false;
+
+  template <class Kernels, class T>
+  static void rows(const Kernels& k, std::int64_t count, std::int64_t extent, const T* x, T* y) {
+    k.softmax(count, extent, x, y);
   }
-  static std::int64_t flops(const InferArgs&, const Shape& y) { return 4 * y.size(); }
-  template <class T>
-  static void forward(const ForwardArgs<T>& a) {
-    const View<const T> x = a.x(0);
-    const AxisView v = along(x.dims(), static_cast<int>(a.integer(0)));
-    const auto& k = kernels::kernel_table<T>();
-    if (v.after == 1) return k.softmax(v.before, v.extent, x.data, a.y().data);
-    T* const scratch = a.temporary(v.after);
-    const std::int64_t each = v.extent * v.after;
-    for (std::int64_t b = 0; b < v.before; ++b) {
-      T* const y = a.y().data + b * each;
-      subtract_column_max(v.extent, v.after, x.data + b * each, y, scratch);
-      k.exp(each, y, y);
-      column_sums(v.extent, v.after, y, scratch);
-      for (std::int64_t e = 0; e < v.extent; ++e) k.div(v.after, y + e * v.after, scratch, y + e * v.after);
-    }
+  template <class Kernels, class T>
+  static void rows_grad(const Kernels& k, std::int64_t count, std::int64_t extent, const T* dy, const T* y, T* dx,
+                        bool add) {
+    k.softmax_grad(count, extent, dy, y, dx, add);
   }
-  template <class T>
-  static void backward(const BackwardArgs<T>& a) {
-    const View<const T> dy = a.dy(), y = a.y();
-    const AxisView v = along(y.dims(), static_cast<int>(a.integer(0)));
-    bool first;
-    T* const dx = a.dx(0).touch(first);
-    if (dx == nullptr) return;
-    const auto& k = kernels::kernel_table<T>();
-    if (v.after == 1) return k.softmax_grad(v.before, v.extent, dy.data, y.data, dx, !first);
-    const std::int64_t each = v.extent * v.after;
-    T* const product = a.temporary(each);
-    T* const dot = a.temporary(v.after);
-    for (std::int64_t b = 0; b < v.before; ++b) {
-      const std::int64_t at = b * each;
-      k.mul(each, dy.data + at, y.data + at, product);
-      column_sums(v.extent, v.after, product, dot);
-      for (std::int64_t e = 0; e < v.extent; ++e)
-        k.sub(v.after, dy.data + at + e * v.after, dot, product + e * v.after);
-      k.mul_grad(each, product, y.data + at, dx + at, !first);
-    }
+  template <class Kernels, class T>
+  static void slab(const Kernels& k, std::int64_t extent, std::int64_t after, const T* x, T* y, T* scratch) {
+    subtract_column_max(extent, after, x, y, scratch);
+    k.exp(extent * after, y, y);
+    column_sums(extent, after, y, scratch);
+    for (std::int64_t e = 0; e < extent; ++e) k.div(after, y + e * after, scratch, y + e * after);
+  }
+  template <class Kernels, class T>
+  static void slab_grad(const Kernels& k, std::int64_t extent, std::int64_t after, const T* dy, const T* y, T* dx,
+                        bool add, T* scratch) {
+    T* const dot = scratch;
+    T* const product = scratch + after;
+    k.mul(extent * after, dy, y, product);
+    column_sums(extent, after, product, dot);
+    for (std::int64_t e = 0; e < extent; ++e) k.sub(after, dy + e * after, dot, product + e * after);
+    k.mul_grad(extent * after, product, y, dx, add);
   }
 };
 
 }  // namespace
 
-constinit const OpRule softmax_rule = make_rule<Softmax>(
-    {.name = "softmax",
-     .arity = 1,
-     .reads = Reads::output,
-     .attrs = "axis:int",
-     .samples = "[3,4] axis=-1; [3,4] axis=0; [2,3,4] axis=1; [2,17] in -9..9 axis=1; [3,1] axis=1; [5] axis=0;"
-                "[0,3] axis=1; [3,0] axis=1; [0,3] axis=0"});
+constinit const OpRule softmax_rule = make_rule<AlongAxis<Softmax>>(
+    {.name = "softmax", .arity = 1, .reads = Reads::output, .attrs = "axis:int", .samples = along_axis_samples});
 
 Handle detail::softmax(const Handle& x, int axis, Where where) { return record(softmax_rule, {x}, Attrs(axis), where); }
 

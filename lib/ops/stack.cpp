@@ -41,12 +41,8 @@ struct Stack {
   template <class T>
   static void backward(const BackwardArgs<T>& a) {
     const AxisView y = along(a.dy().dims(), new_axis(a, a.dy().rank));
-    for (int i = 0; i < a.arity(); ++i) {
-      bool first;
-      if (T* dx = a.dx(i).touch(first))
-        (first ? copy_blocks<T> : add_blocks<T>)(y.before, y.after, a.dy().data + i * y.after, y.extent * y.after, dx,
-                                                 y.after);
-    }
+    for (int i = 0; i < a.arity(); ++i)
+      add_blocks_to(a.dx(i), y.before, y.after, a.dy().data + i * y.after, y.extent * y.after);
   }
 };
 
