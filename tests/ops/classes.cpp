@@ -11,9 +11,7 @@ using namespace unspool::test;
 using Row = std::vector<double>;
 using V = us::Var<double>;
 
-namespace {
-constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN();
-}
+namespace {}
 
 TEST_CASE("argmax works along any axis and keeps the axis when asked") {
   us::Tape<double> tape;

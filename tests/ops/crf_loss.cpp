@@ -3,10 +3,9 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
-#include <limits>
 
+#include "support/caught.hpp"
 #include "support/close.hpp"
-#include "support/error_from.hpp"
 #include "support/random_tensor.hpp"
 #include "unspool/ops.hpp"
 #include "unspool/tape.hpp"
@@ -17,8 +16,6 @@ using us::Reduction;
 using Tags = std::vector<std::int64_t>;
 
 namespace {
-
-constexpr double inf = std::numeric_limits<double>::infinity();
 
 std::size_t place(std::int64_t i) { return static_cast<std::size_t>(i); }
 

@@ -2,10 +2,9 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
-#include <limits>
 
+#include "support/caught.hpp"
 #include "support/close.hpp"
-#include "support/error_from.hpp"
 #include "support/random_tensor.hpp"
 #include "unspool/ops.hpp"
 #include "unspool/tape.hpp"
@@ -15,8 +14,6 @@ using namespace us::test;
 using us::Reduction;
 
 namespace {
-
-constexpr double inf = std::numeric_limits<double>::infinity();
 
 struct Question {
   us::Tensor<double> logits;

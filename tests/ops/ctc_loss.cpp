@@ -3,13 +3,12 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
-#include <limits>
 #include <map>
 
+#include "support/caught.hpp"
 #include "support/close.hpp"
-#include "support/error_from.hpp"
-#include "support/finite_difference.hpp"
 #include "support/random_tensor.hpp"
+#include "support/uneven.hpp"
 #include "unspool/ops.hpp"
 #include "unspool/tape.hpp"
 
@@ -19,8 +18,6 @@ using us::Reduction;
 using Labels = std::vector<std::int64_t>;
 
 namespace {
-
-constexpr double inf = std::numeric_limits<double>::infinity();
 
 std::size_t place(std::int64_t i) { return static_cast<std::size_t>(i); }
 

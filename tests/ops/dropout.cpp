@@ -5,8 +5,8 @@
 #include <limits>
 
 #include "base/philox_lanes.hpp"
+#include "support/caught.hpp"
 #include "support/elementwise.hpp"
-#include "support/error_from.hpp"
 #include "unspool/random.hpp"
 
 namespace us = unspool;

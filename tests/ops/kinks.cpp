@@ -2,21 +2,12 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
-#include <limits>
 
 #include "support/elementwise.hpp"
 
 namespace us = unspool;
 using namespace unspool::test;
-using Row = std::vector<double>;
 using V = us::Var<double>;
-
-namespace {
-
-constexpr double inf = std::numeric_limits<double>::infinity();
-constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN();
-
-}  // namespace
 
 TEST_CASE("slopes at kinks and infinities follow PyTorch") {
   check_same(slopes_of([](V x) { return abs(x); }, Row{0, -0.0, not_a_number, inf, -inf}), {0, 0, 0, 1, -1});

@@ -1,7 +1,7 @@
 #include <doctest/doctest.h>
 
-#include "support/error_from.hpp"
-#include "support/finite_difference.hpp"
+#include "support/caught.hpp"
+#include "support/uneven.hpp"
 #include "unspool/ops.hpp"
 #include "unspool/parameter.hpp"
 

@@ -3,8 +3,8 @@
 
 #include <cstdint>
 
-#include "support/error_from.hpp"
-#include "support/finite_difference.hpp"
+#include "support/caught.hpp"
+#include "support/uneven.hpp"
 #include "unspool/ops.hpp"
 #include "unspool/parameter.hpp"
 

@@ -3,8 +3,8 @@
 
 #include <cmath>
 
+#include "support/caught.hpp"
 #include "support/close.hpp"
-#include "support/error_from.hpp"
 #include "support/random_tensor.hpp"
 #include "unspool/ops.hpp"
 #include "unspool/parameter.hpp"

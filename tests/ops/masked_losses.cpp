@@ -2,10 +2,9 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
-#include <limits>
 
+#include "support/caught.hpp"
 #include "support/close.hpp"
-#include "support/error_from.hpp"
 #include "support/random_tensor.hpp"
 #include "unspool/masks.hpp"
 #include "unspool/ops.hpp"
@@ -17,7 +16,6 @@ using us::Reduction;
 
 namespace {
 
-constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN();
 const std::vector<std::int64_t> lengths{3, 0, 2};
 
 /// [3,3,width] random values, NaN beyond each row's length.

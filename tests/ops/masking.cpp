@@ -2,20 +2,13 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
-#include <limits>
 
 #include "support/elementwise.hpp"
 #include "unspool/error.hpp"
 
 namespace us = unspool;
 using namespace unspool::test;
-using Row = std::vector<double>;
 using V = us::Var<double>;
-
-namespace {
-constexpr double inf = std::numeric_limits<double>::infinity();
-constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN();
-}  // namespace
 
 TEST_CASE("where takes elements by the condition and sends the gradient the same way") {
   us::Tape<double> tape;

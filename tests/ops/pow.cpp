@@ -2,21 +2,12 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
-#include <limits>
 
 #include "support/elementwise.hpp"
 
 namespace us = unspool;
 using namespace unspool::test;
-using Row = std::vector<double>;
 using V = us::Var<double>;
-
-namespace {
-
-constexpr double inf = std::numeric_limits<double>::infinity();
-constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN();
-
-}  // namespace
 
 TEST_CASE("pow with an operand exponent has PyTorch's gradients at its edges") {
   const Row x{0, 0, 0, 0, -2, -2, 2, 0, -0.0, inf, 1, not_a_number, 0, inf};

@@ -2,10 +2,9 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
-#include <limits>
 
+#include "support/caught.hpp"
 #include "support/close.hpp"
-#include "support/error_from.hpp"
 #include "support/random_tensor.hpp"
 #include "unspool/ops.hpp"
 #include "unspool/tape.hpp"
@@ -14,8 +13,6 @@ namespace us = unspool;
 using namespace us::test;
 
 namespace {
-
-constexpr double inf = std::numeric_limits<double>::infinity();
 
 std::vector<double> iota(std::int64_t n) {
   std::vector<double> v;

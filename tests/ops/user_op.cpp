@@ -3,8 +3,7 @@
 
 #include "support/caught.hpp"
 #include "support/close.hpp"
-#include "support/error_from.hpp"
-#include "support/finite_difference.hpp"
+#include "support/uneven.hpp"
 #include "unspool/extend.hpp"
 #include "unspool/ops.hpp"
 #include "unspool/parameter.hpp"

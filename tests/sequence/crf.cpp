@@ -6,7 +6,8 @@
 #include <cmath>
 #include <limits>
 
-#include "support/error_from.hpp"
+#include "support/caught.hpp"
+#include "support/close.hpp"
 #include "support/random_tensor.hpp"
 #include "unspool/ops.hpp"
 #include "unspool/optim.hpp"
@@ -16,8 +17,6 @@ using namespace us::test;
 using Tags = std::vector<std::int64_t>;
 
 namespace {
-
-constexpr double inf = std::numeric_limits<double>::infinity();
 
 std::size_t place(std::int64_t i) { return static_cast<std::size_t>(i); }
 

@@ -37,6 +37,16 @@ us::JordanCell<double> jordan(us::ParameterSet<double>& params, us::Activation g
   return {params, "net", {.input = I, .hidden = H, .output = O, .activation = g}};
 }
 
+/// A ragged batch with its targets and a network to teach.
+struct Lesson {
+  us::ParameterSet<double> params{us::Seed{2}};
+  us::JordanCell<double> cell = jordan(params);
+  us::Tape<double> tape;
+  us::Sequence<double> xs{tape.input(random_tensor({T, B, I}, 1)), mixed};
+  us::Sequence<double> targets{tape.input(random_tensor({T, B, O}, 2)), mixed};
+  Var start = tape.input(random_tensor({B, O}, 3));
+};
+
 /// A cell without a parameter: it adds its input to what it is fed.
 Var adds(const Var& x, const Var& y) { return x + y; }
 
@@ -138,32 +148,23 @@ TEST_CASE("delayed sequences begin with the initial rows") {
 }
 
 TEST_CASE("teacher forcing reads the targets, so that all steps are one call") {
-  us::ParameterSet<double> params(us::Seed{2});
-  const us::JordanCell<double> cell = jordan(params);
-  us::Tape<double> tape;
-  const us::Sequence<double> xs(tape.input(random_tensor({T, B, I}, 1)), mixed);
-  const us::Sequence<double> targets(tape.input(random_tensor({T, B, O}, 2)), mixed);
-  const Var start = tape.input(random_tensor({B, O}, 3));
-  const auto [ys, last] = us::teacher_forced(cell, xs, targets, start);
-  const Var at_once = cell(xs.packed(), us::delayed(targets, start).packed()).first;
+  const Lesson lesson;
+  const auto [ys, last] = us::teacher_forced(lesson.cell, lesson.xs, lesson.targets, lesson.start);
+  const Var at_once = lesson.cell(lesson.xs.packed(), us::delayed(lesson.targets, lesson.start).packed()).first;
   CHECK(difference(ys.packed().values(), at_once.values()) == "");
   // The last state is the network's own: where a target is not known, generation goes on from it.
   const us::Tensor<double> outputs = ys.padded().tensor();
   for (std::int64_t k = 0; k < O; ++k) {
     CHECK(last.values()[static_cast<std::size_t>(O + k)] == doctest::Approx(std::tanh(outputs[(4 * B + 1) * O + k])));
-    CHECK(last.values()[static_cast<std::size_t>(2 * O + k)] == start.values()[static_cast<std::size_t>(2 * O + k)]);
+    CHECK(last.values()[static_cast<std::size_t>(2 * O + k)] ==
+          lesson.start.values()[static_cast<std::size_t>(2 * O + k)]);
   }
 }
 
 TEST_CASE("a teacher that never speaks leaves the network to itself") {
-  us::ParameterSet<double> params(us::Seed{2});
-  const us::JordanCell<double> cell = jordan(params);
-  us::Tape<double> tape;
-  const us::Sequence<double> xs(tape.input(random_tensor({T, B, I}, 1)), mixed);
-  const us::Sequence<double> targets(tape.input(random_tensor({T, B, O}, 2)), mixed);
-  const Var start = tape.input(random_tensor({B, O}, 3));
-  const auto forced = us::teacher_forced(cell, xs, targets, start, {.teacher = 0});
-  const auto free = us::unroll(cell, xs, start);
+  const Lesson lesson;
+  const auto forced = us::teacher_forced(lesson.cell, lesson.xs, lesson.targets, lesson.start, {.teacher = 0});
+  const auto free = us::unroll(lesson.cell, lesson.xs, lesson.start);
   CHECK(difference(forced.outputs.packed().values(), free.outputs.packed().values(), us::test::exact) == "");
   CHECK(difference(forced.state.values(), free.state.values(), us::test::exact) == "");
 }

@@ -5,8 +5,8 @@
 #include <limits>
 
 #include "support/allocations.hpp"
+#include "support/caught.hpp"
 #include "support/close.hpp"
-#include "support/error_from.hpp"
 #include "support/random_tensor.hpp"
 #include "unspool/crf.hpp"
 #include "unspool/ctc.hpp"

@@ -6,8 +6,8 @@
 
 #include "support/caught.hpp"
 #include "support/close.hpp"
-#include "support/finite_difference.hpp"
 #include "support/random_tensor.hpp"
+#include "support/uneven.hpp"
 #include "unspool/layers.hpp"
 #include "unspool/ops.hpp"
 

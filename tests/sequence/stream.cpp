@@ -6,7 +6,7 @@
 #include <algorithm>
 
 #include "support/allocations.hpp"
-#include "support/error_from.hpp"
+#include "support/caught.hpp"
 #include "support/random_tensor.hpp"
 #include "unspool/sampling.hpp"
 

@@ -8,8 +8,8 @@
 
 #include "support/caught.hpp"
 #include "support/close.hpp"
-#include "support/finite_difference.hpp"
 #include "support/random_tensor.hpp"
+#include "support/uneven.hpp"
 #include "tape/tape_core.hpp"
 #include "unspool/layers.hpp"
 

@@ -5,7 +5,7 @@
 
 #include <cstring>
 
-#include "support/error_from.hpp"
+#include "support/caught.hpp"
 #include "support/random_tensor.hpp"
 #include "unspool/unspool.hpp"
 

@@ -6,9 +6,12 @@
 #include <cmath>
 #include <vector>
 
+#include "support/close.hpp"
 #include "unspool/ops.hpp"
 
 namespace unspool::test {
+
+using Row = std::vector<double>;
 
 template <class T>
 Var<T> row(Tape<T>& tape, const std::vector<T>& values) {

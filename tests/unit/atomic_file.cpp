@@ -18,7 +18,7 @@
 #include "safetensors_support.hpp"
 
 using namespace unspool;
-using namespace unspool::testing;
+using namespace unspool::test;
 using unspool::detail::write_file_atomically;
 
 namespace {
@@ -48,9 +48,9 @@ mode_t mode_of(const std::string& path) {
 }
 
 bool fails(const std::string& path, std::string_view reason) {
-  const auto error = error_of([&] { write_file_atomically(path, "new", "save_test"); });
-  return error && error->code() == ErrorCode::file_write && error->op() == "save_test" &&
-         contains(error->what(), reason) && contains(error->what(), path);
+  const Error error = error_from([&] { write_file_atomically(path, "new", "save_test"); });
+  return error.code() == ErrorCode::file_write && error.op() == "save_test" && contains(error.what(), reason) &&
+         contains(error.what(), path);
 }
 
 }  // namespace
@@ -115,8 +115,8 @@ TEST_CASE("folders, devices and pipes are not replaced") {
   CHECK(fails("/dev/null", "not a plain file"));
   CHECK(fails(folder / "none/a", "No such file or directory"));
   CHECK(fails(folder / "pipe/a", "Not a directory"));
-  CHECK(error_of([] { write_file_atomically("", "x"); })->code() == ErrorCode::file_write);
-  CHECK(error_of([] { write_file_atomically(std::string("a\0b", 3), "x"); })->code() == ErrorCode::file_write);
+  CHECK(error_from([] { write_file_atomically("", "x"); }).code() == ErrorCode::file_write);
+  CHECK(error_from([] { write_file_atomically(std::string("a\0b", 3), "x"); }).code() == ErrorCode::file_write);
   CHECK(folder.names() == std::set<std::string>{"pipe", "sub"});
 }
 
@@ -146,9 +146,9 @@ TEST_CASE("when the disk refuses more bytes, the old file is whole and no tempor
     std::signal(SIGXFSZ, SIG_IGN);
     const rlimit limit{10'000, 10'000};
     if (::setrlimit(RLIMIT_FSIZE, &limit) != 0) return false;
-    const auto error = error_of([&] { write_file_atomically(path, {bytes("head"), bytes(large)}, "save_test"); });
-    return error && error->code() == ErrorCode::file_write &&
-           contains(error->what(), "writing failed: File too large") && contains(error->what(), path);
+    const Error error = error_from([&] { write_file_atomically(path, {bytes("head"), bytes(large)}, "save_test"); });
+    return error.code() == ErrorCode::file_write && contains(error.what(), "writing failed: File too large") &&
+           contains(error.what(), path);
   }));
   CHECK(get_file(path) == "the old weights");
   CHECK(folder.names() == std::set<std::string>{"weights"});

@@ -9,7 +9,7 @@
 #include <numeric>
 #include <string>
 
-#include "support/error_from.hpp"
+#include "support/caught.hpp"
 
 namespace us = unspool;
 using namespace us::test;

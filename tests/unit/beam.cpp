@@ -5,9 +5,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
-#include "support/error_from.hpp"
+#include "support/caught.hpp"
+#include "support/close.hpp"
 #include "unspool/random.hpp"
 
 namespace us = unspool;
@@ -15,8 +15,6 @@ using namespace us::test;
 using Symbols = std::vector<std::int64_t>;
 
 namespace {
-
-constexpr double inf = std::numeric_limits<double>::infinity();
 
 /// A language model with a memory: the logits of the next symbol depend on everything read so far.
 struct Model {

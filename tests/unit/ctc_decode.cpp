@@ -3,10 +3,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <map>
 
-#include "support/error_from.hpp"
+#include "support/caught.hpp"
+#include "support/close.hpp"
 #include "support/random_tensor.hpp"
 #include "unspool/ctc.hpp"
 
@@ -15,9 +15,6 @@ using namespace us::test;
 using Labels = std::vector<std::int64_t>;
 
 namespace {
-
-constexpr double inf = std::numeric_limits<double>::infinity();
-constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN();
 
 std::size_t place(std::int64_t i) { return static_cast<std::size_t>(i); }
 

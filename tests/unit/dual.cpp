@@ -18,12 +18,11 @@
 namespace us = unspool;
 namespace maths = us::maths;
 using us::test::close;
+using us::test::inf;
 using us::test::Tolerance;
 using D = us::Dual<double>;
 
 namespace {
-
-constexpr double inf = std::numeric_limits<double>::infinity();
 
 /// f on duals against f on doubles and its five-point difference, at a point moving with speed 0.7.
 template <class F>

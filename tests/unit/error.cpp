@@ -41,10 +41,10 @@ TEST_CASE("a wrong shape names op, operands, step, scope and the caller's line")
   const auto step = tape.step(3);
   const us::Var a = tape.zeros({32, 64}), b = tape.zeros({128, 10});
   const int line = __LINE__ + 1;
-  const auto e = us::test::caught([&] { matmul(a, b); });
-  CHECK(e.code == us::ErrorCode::shape_mismatch);
-  CHECK(e.op == "matmul");
-  CHECK(e.text ==
+  const auto e = us::test::error_from([&] { matmul(a, b); });
+  CHECK(e.code() == us::ErrorCode::shape_mismatch);
+  CHECK(e.op() == "matmul");
+  CHECK(e.what() ==
         "matmul: inner sizes must match; 64 and 128; operands [32,64], [128,10]; at %2 in encoder/t=3, error.cpp:" +
             std::to_string(line) + " (E001)");
 }
@@ -53,7 +53,7 @@ TEST_CASE("an arithmetic operator reports the line that it stands on") {
   us::Tape<> tape;
   const us::Var a = tape.zeros({3}), b = tape.zeros({4});
   const int line = __LINE__ + 1;
-  const auto e = us::test::caught([&] { (void)(a + b); });
-  CHECK(e.code == us::ErrorCode::shape_mismatch);
-  CHECK(e.says("add: shapes must broadcast; operands [3], [4]; at %2, error.cpp:" + std::to_string(line)));
+  const auto e = us::test::error_from([&] { (void)(a + b); });
+  CHECK(e.code() == us::ErrorCode::shape_mismatch);
+  CHECK(us::test::says(e, "add: shapes must broadcast; operands [3], [4]; at %2, error.cpp:" + std::to_string(line)));
 }

@@ -4,17 +4,15 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
-#include <limits>
 
-#include "support/error_from.hpp"
+#include "support/caught.hpp"
+#include "support/close.hpp"
 
 namespace us = unspool;
 using namespace us::test;
 using Symbols = std::vector<std::int64_t>;
 
 namespace {
-
-constexpr double inf = std::numeric_limits<double>::infinity();
 
 /// Counts up to the number of symbols: each symbol is certainly followed by the next.
 std::vector<double> next_number(int& calls, std::int64_t symbol) {

@@ -8,8 +8,8 @@
 #include "graph_support.hpp"
 
 namespace us = unspool;
-using us::testing::count_of;
-using us::testing::Rnn;
+using us::test::count_of;
+using us::test::Rnn;
 
 namespace {
 
@@ -127,8 +127,8 @@ TEST_CASE("parameters that share a name are told apart by number") {
 TEST_CASE("hostile names keep text on its lines and JSON and text valid UTF-8") {
   us::ParameterSet<> params;
   us::Tape<> tape;
-  const auto scope = tape.scope(us::testing::hostile_name());
-  const us::Var y = tape.zeros({2}) + params.add(us::testing::hostile_name(), {2}, us::ones());
+  const auto scope = tape.scope(us::test::hostile_name());
+  const us::Var y = tape.zeros({2}) + params.add(us::test::hostile_name(), {2}, us::ones());
   const us::Graph graph = us::capture(tape);
   const std::string text = us::graph_text(graph);
   CHECK(count_of(text, "\n") == graph.nodes.size() + 1);

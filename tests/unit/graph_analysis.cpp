@@ -6,12 +6,12 @@
 #include <cmath>
 
 #include "graph_support.hpp"
-#include "support/error_from.hpp"
+#include "support/caught.hpp"
 #include "tape/graph_request.hpp"
 
 namespace us = unspool;
-using us::testing::count_of;
-using us::testing::Rnn;
+using us::test::count_of;
+using us::test::Rnn;
 
 namespace {
 
@@ -86,8 +86,8 @@ TEST_CASE("a gradient that is not finite where every value is, is found in the w
 
 TEST_CASE("a graph differs in nothing from itself, over random recordings") {
   for (std::uint64_t round = 0; round < 200; ++round) {
-    us::testing::Dice dice(round);
-    const us::Graph graph = us::testing::random_graph(dice, round % 2 == 0);
+    us::test::Dice dice(round);
+    const us::Graph graph = us::test::random_graph(dice, round % 2 == 0);
     CHECK(lines_of(graph, graph).empty());
   }
 }
@@ -211,8 +211,8 @@ TEST_CASE("a graph without steps gets those of its period") {
 TEST_CASE("exports hold every node and edge, and escape what they must") {
   us::ParameterSet<> params;
   us::Tape<> tape;
-  const auto scope = tape.scope(us::testing::hostile_name());
-  const us::Var y = tanh(tape.zeros({2}) + params.add(us::testing::hostile_name(), {2}, us::ones()));
+  const auto scope = tape.scope(us::test::hostile_name());
+  const us::Var y = tanh(tape.zeros({2}) + params.add(us::test::hostile_name(), {2}, us::ones()));
   const us::Graph graph = us::capture(tape);
   const std::string graphml = us::graph_graphml(graph), trace = us::graph_perfetto(graph),
                     explorer = us::graph_model_explorer(graph);

@@ -2,21 +2,20 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
-#include <limits>
 
 #include "dump/ticks.hpp"
 #include "graph_support.hpp"
 #include "support/caught.hpp"
+#include "support/close.hpp"
 #include "unspool/chart.hpp"
 
 namespace us = unspool;
 using us::detail::Axis;
-using us::testing::count_of;
+using us::test::count_of;
+using us::test::inf;
+using us::test::not_a_number;
 
 namespace {
-
-constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN();
-constexpr double inf = std::numeric_limits<double>::infinity();
 
 std::string labels(const Axis& axis) {
   std::string text;
@@ -85,7 +84,7 @@ TEST_CASE("a long series is thinned to the pixels and keeps its peaks") {
 }
 
 TEST_CASE("names and titles are escaped") {
-  const us::ChartSeries series{.name = us::testing::hostile_name(), .y = {1, 2}};
+  const us::ChartSeries series{.name = us::test::hostile_name(), .y = {1, 2}};
   const std::string svg =
       us::svg_line_chart(series, {.title = "</text><script>", .x_label = "a & b", .y_label = "\"<"});
   CHECK(svg.find("<script>") == std::string::npos);

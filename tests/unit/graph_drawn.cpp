@@ -12,7 +12,7 @@
 
 namespace us = unspool;
 using us::detail::Placement;
-using us::testing::count_of;
+using us::test::count_of;
 
 namespace {
 

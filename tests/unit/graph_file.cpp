@@ -9,22 +9,22 @@
 #include "unit/safetensors_support.hpp"
 
 namespace us = unspool;
-using us::testing::count_of;
-using us::testing::Dice;
-using us::testing::difference;
-using us::testing::Rnn;
+using us::test::count_of;
+using us::test::Dice;
+using us::test::difference;
+using us::test::Rnn;
 
 TEST_CASE("a graph that was written reads back the same, over random recordings") {
   for (std::uint64_t round = 0; round < 400; ++round) {
     Dice dice(round + 5000);
-    const us::Graph graph = us::testing::random_graph(dice, round % 2 == 0);
+    const us::Graph graph = us::test::random_graph(dice, round % 2 == 0);
     CAPTURE(round);
     REQUIRE(difference(us::parse_graph(us::graph_json(graph)), graph) == "");
   }
 }
 
 TEST_CASE("a file on disk is read, and writing it again gives the same bytes") {
-  const us::testing::TemporaryFolder folder;
+  const us::test::TemporaryFolder folder;
   Rnn rnn(12, {.keep_gradient_norms = true});
   rnn.tape.backward(rnn.loss);
   us::write_graph(rnn.tape, folder / "g.json");

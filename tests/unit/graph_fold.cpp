@@ -9,9 +9,9 @@ using us::detail::fold;
 using us::detail::FoldedGraph;
 using us::detail::Segment;
 using us::detail::unfold;
-using us::testing::Dice;
-using us::testing::difference;
-using us::testing::Rnn;
+using us::test::Dice;
+using us::test::difference;
+using us::test::Rnn;
 
 namespace {
 
@@ -33,7 +33,7 @@ std::size_t rows_of(const FoldedGraph& folded) {
 TEST_CASE("unfold(fold(g)) is g, over random recordings") {
   for (std::uint64_t round = 0; round < 2000; ++round) {
     Dice dice(round);
-    const us::Graph graph = us::testing::random_graph(dice, round % 2 == 0);
+    const us::Graph graph = us::test::random_graph(dice, round % 2 == 0);
     CAPTURE(round);
     REQUIRE(difference(unfold(fold(graph)), graph) == "");
   }

@@ -11,7 +11,7 @@
 #include "unspool/chart.hpp"
 
 namespace us = unspool;
-using us::testing::Rnn;
+using us::test::Rnn;
 
 namespace {
 

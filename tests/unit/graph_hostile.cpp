@@ -3,10 +3,10 @@
 
 #include "graph_support.hpp"
 #include "support/allocations.hpp"
-#include "support/error_from.hpp"
+#include "support/caught.hpp"
 
 namespace us = unspool;
-using us::testing::Rnn;
+using us::test::Rnn;
 
 // tests/fuzz/graph_fuzz.cpp: aborts when the reader does anything but read or reject.
 void unspool_fuzz_graph(const std::uint8_t* data, std::size_t size);
@@ -147,7 +147,7 @@ TEST_CASE("a graph file cut at any byte is refused") {
 }
 
 TEST_CASE("random changes to a graph file are read or rejected, never worse") {
-  us::testing::Dice dice(20240229);
+  us::test::Dice dice(20240229);
   const std::string whole = small_file();
   const std::string_view marks = "{}[]\",:\\u0129eE.- \n";
   for (int round = 0; round < 4000; ++round) {
@@ -176,7 +176,7 @@ TEST_CASE("random changes to a graph file are read or rejected, never worse") {
 }
 
 TEST_CASE("random changes to the numbers of a run are read or rejected, never worse") {
-  us::testing::Dice dice(99);
+  us::test::Dice dice(99);
   const std::string whole = run_file("3", "[1,0,8,2,0,1]", "[[0,2,0],[0,4,1],[0,5,1]]", "[[0,2,1,1,16,0]]", "5");
   const std::size_t from = whole.find("\"segments\"");
   for (int round = 0; round < 20'000; ++round) {

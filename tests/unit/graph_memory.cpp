@@ -6,7 +6,7 @@
 #include "unspool/plan.hpp"
 
 namespace us = unspool;
-using us::testing::Rnn;
+using us::test::Rnn;
 
 namespace {
 
@@ -26,8 +26,8 @@ TEST_CASE("the arena's bytes by node add up to what the tape counts") {
     CHECK(arena_sum(graph) == graph.arena_bytes);
   }
   for (std::uint64_t round = 0; round < 200; ++round) {
-    us::testing::Dice dice(round);
-    const us::Graph graph = us::testing::random_graph(dice, false);
+    us::test::Dice dice(round);
+    const us::Graph graph = us::test::random_graph(dice, false);
     CHECK(arena_sum(graph) == graph.arena_bytes);
   }
 }
@@ -46,8 +46,8 @@ TEST_CASE("the memory view's peak is the allocators' counter") {
     }
   }
   for (std::uint64_t round = 0; round < 300; ++round) {
-    us::testing::Dice dice(round + 900);
-    const us::Graph graph = us::testing::random_graph(dice, true);
+    us::test::Dice dice(round + 900);
+    const us::Graph graph = us::test::random_graph(dice, true);
     if (!graph.walk_known) continue;
     CAPTURE(round);
     CHECK(us::memory_report(graph).peak_bytes == graph.arena_bytes + graph.gradient_bytes_peak);

@@ -11,7 +11,7 @@
 #include "unspool/layers.hpp"
 
 namespace us = unspool;
-using us::testing::Rnn;
+using us::test::Rnn;
 
 namespace {
 
@@ -107,7 +107,7 @@ TEST_CASE("no boxes and no badges of a network's picture overlap") {
 TEST_CASE("no boxes and no badges of any recording's picture overlap") {
   for (std::uint64_t round = 0; round < 200; ++round) {
     CAPTURE(round);
-    us::testing::Dice dice(round);
-    CHECK(overlap(boxes_of(us::graph_svg(us::testing::random_graph(dice, false)))) == "");
+    us::test::Dice dice(round);
+    CHECK(overlap(boxes_of(us::graph_svg(us::test::random_graph(dice, false)))) == "");
   }
 }

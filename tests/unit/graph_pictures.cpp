@@ -9,8 +9,8 @@
 #include "graph_support.hpp"
 
 namespace us = unspool;
-using us::testing::count_of;
-using us::testing::Rnn;
+using us::test::count_of;
+using us::test::Rnn;
 
 namespace {
 
@@ -146,11 +146,11 @@ TEST_CASE("folding views removes them and keeps the way through") {
 TEST_CASE("hostile names end no string and no element") {
   us::ParameterSet<> params;
   us::Tape<> tape;
-  const auto scope = tape.scope(us::testing::hostile_name());
+  const auto scope = tape.scope(us::test::hostile_name());
   const auto step = tape.step(0);
-  const us::Var y = tape.zeros({2}) + params.add(us::testing::hostile_name(), {2}, us::ones());
+  const us::Var y = tape.zeros({2}) + params.add(us::test::hostile_name(), {2}, us::ones());
   const us::Graph graph = us::capture(tape);
-  CHECK(well_formed(us::graph_svg(graph, {.title = us::testing::hostile_name()})));
+  CHECK(well_formed(us::graph_svg(graph, {.title = us::test::hostile_name()})));
   for (const us::ParameterStyle style : {us::ParameterStyle::badges, us::ParameterStyle::nodes}) {
     const std::string dot = us::graph_dot(graph, {.parameters = style});
     CHECK(us::detail::is_utf8(dot));
@@ -181,11 +181,8 @@ TEST_CASE("a picture is well-formed and the same at every call") {
 }
 
 TEST_CASE("any recording can be drawn: steps in any order, edges between any two") {
-  std::uint64_t state = 12345;
-  const auto below = [&](std::uint64_t n) {
-    state = state * 6364136223846793005u + 1442695040888963407u;
-    return (state >> 33) % n;
-  };
+  us::test::Dice dice(12345);
+  const auto below = [&](std::uint64_t n) { return dice.below(n); };
   for (int round = 0; round < 300; ++round) {
     us::Tape<> tape;
     us::ParameterSet<> params;

@@ -9,7 +9,7 @@
 #include "unspool/ops.hpp"
 #include "unspool/parameter.hpp"
 
-namespace unspool::testing {
+namespace unspool::test {
 
 /// h_t = tanh(x_t Wx + h_{t-1} Wh + b) and a loss a step: nine nodes a step, two constants, three parameters.
 struct Rnn {
@@ -147,4 +147,4 @@ inline Graph random_graph(Dice& dice, bool walk) {
   return capture(tape);
 }
 
-}  // namespace unspool::testing
+}  // namespace unspool::test

@@ -12,7 +12,7 @@
 #include "unspool/extend.hpp"
 
 namespace us = unspool;
-using us::testing::Rnn;
+using us::test::Rnn;
 
 namespace {
 
@@ -109,7 +109,7 @@ TEST_CASE("the ledger selects by op and by scope") {
 }
 
 TEST_CASE("a graph is written in the format of the path's extension") {
-  const us::testing::TemporaryFolder folder;
+  const us::test::TemporaryFolder folder;
   const Rnn rnn(2);
   const us::Graph graph = rnn.graph();
   const auto written = [&](const std::string& name, us::GraphFormat format = us::GraphFormat::by_extension) {
@@ -126,7 +126,7 @@ TEST_CASE("a graph is written in the format of the path's extension") {
 }
 
 TEST_CASE("an unknown extension is refused with the known ones, and nothing is written") {
-  const us::testing::TemporaryFolder folder;
+  const us::test::TemporaryFolder folder;
   const us::Graph graph = Rnn(1).graph();
   for (const char* name : {"graph.png", "graph", "folder.svg/graph", ".", "graph.SVG"})
     UNSPOOL_CHECK_ERROR(us::write_graph(graph, folder / name), bad_argument, ".txt, .json, .dot, .svg or .html");

@@ -9,8 +9,8 @@
 #include "unspool/graph_analysis.hpp"
 
 namespace us = unspool;
-using us::testing::count_of;
-using us::testing::Rnn;
+using us::test::count_of;
+using us::test::Rnn;
 
 namespace {
 
@@ -55,8 +55,8 @@ us::Graph composed_lstm(int steps) {
 
 TEST_CASE("every view of every recording is well-formed, in every theme and colour") {
   for (std::uint64_t round = 0; round < 120; ++round) {
-    us::testing::Dice dice(round);
-    const us::Graph graph = us::testing::random_graph(dice, round % 2 == 0);
+    us::test::Dice dice(round);
+    const us::Graph graph = us::test::random_graph(dice, round % 2 == 0);
     us::GraphStyle style;
     style.view = views[round % 6];
     style.theme = static_cast<us::GraphTheme>(round / 6 % 4);
@@ -73,15 +73,15 @@ TEST_CASE("an empty tape and hostile names have every view") {
   us::ParameterSet<> params;
   us::Tape<> tape;
   const us::Graph empty = us::capture(tape);
-  const auto scope = tape.scope(us::testing::hostile_name());
+  const auto scope = tape.scope(us::test::hostile_name());
   for (int t = 0; t < 4; ++t) {
     const auto step = tape.step(t);
-    (void)(tape.zeros({2}) + (t == 0 ? params.add(us::testing::hostile_name(), {2}, us::ones()) : params.at(0)));
+    (void)(tape.zeros({2}) + (t == 0 ? params.add(us::test::hostile_name(), {2}, us::ones()) : params.at(0)));
   }
   const us::Graph hostile = us::capture(tape);
   for (const us::GraphView view : views) {
     CHECK(us::graph_svg(empty, {.view = view}).find("</svg>") != std::string::npos);
-    const std::string svg = us::graph_svg(hostile, {.title = us::testing::hostile_name(), .view = view});
+    const std::string svg = us::graph_svg(hostile, {.title = us::test::hostile_name(), .view = view});
     CHECK(count_of(svg, "<script") == 0);
     CHECK(count_of(svg, "<text") == count_of(svg, "</text>"));
   }
@@ -189,5 +189,5 @@ TEST_CASE("a page holds the graph, the page and nothing that ends its script ear
   CHECK(page.find("default-src 'none'") != std::string::npos);
   const std::size_t from = page.find("id=\"graph\">") + 11;
   const us::Graph read = us::parse_graph(std::string_view(page).substr(from, page.find("</script>", from) - from));
-  CHECK(us::testing::difference(read, graph) == "");
+  CHECK(us::test::difference(read, graph) == "");
 }

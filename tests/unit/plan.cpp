@@ -7,7 +7,7 @@
 #include <map>
 #include <vector>
 
-#include "support/error_from.hpp"
+#include "support/caught.hpp"
 
 namespace us = unspool;
 

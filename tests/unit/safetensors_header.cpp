@@ -5,7 +5,7 @@
 #include "unspool/safetensors.hpp"
 
 using namespace unspool;
-using namespace unspool::testing;
+using namespace unspool::test;
 
 namespace {
 
@@ -54,12 +54,11 @@ void check_broken(std::span<const Broken> cases) {
   for (const Broken& broken : cases) {
     CAPTURE(broken.story);
     put_file(path, broken.bytes);
-    const auto error = error_of([&] { read_safetensors(path); });
-    REQUIRE(error);
-    CAPTURE(error->what());
-    CHECK(error->code() == broken.code);
-    CHECK(contains(error->what(), broken.rule));
-    CHECK(contains(error->where(), "in " + path + " at byte "));
+    const Error error = error_from([&] { read_safetensors(path); });
+    CAPTURE(error.what());
+    CHECK(error.code() == broken.code);
+    CHECK(contains(error.what(), broken.rule));
+    CHECK(contains(error.where(), "in " + path + " at byte "));
   }
 }
 
@@ -97,10 +96,9 @@ TEST_CASE("a header above 100,000,000 bytes is rejected before it is read") {
   const std::string path = folder / "large.safetensors";
   put_file(path, little_endian<std::uint64_t>(100'000'001) + "{");
   std::filesystem::resize_file(path, 8 + 100'000'001);  // sparse: takes no room on the disk
-  const auto error = error_of([&] { read_safetensors(path); });
-  REQUIRE(error);
-  CHECK(error->code() == ErrorCode::file_format);
-  CHECK(contains(error->what(), "at most 100000000 bytes"));
+  const Error error = error_from([&] { read_safetensors(path); });
+  CHECK(error.code() == ErrorCode::file_format);
+  CHECK(contains(error.what(), "at most 100000000 bytes"));
 }
 
 TEST_CASE("a tensor's entry has dtype, shape and data_offsets, each once, and nothing else") {
@@ -251,8 +249,7 @@ TEST_CASE("the byte in an error is where the rule is broken") {
   const TemporaryFolder folder;
   const std::string path = folder / "m.safetensors";
   put_file(path, weight_file(R"({"a":?})"));
-  const auto error = error_of([&] { read_safetensors(path); });
-  REQUIRE(error);
-  CHECK(error->what() ==
+  const Error error = error_from([&] { read_safetensors(path); });
+  CHECK(error.what() ==
         "read_safetensors: the text must have a '{' here; given '?'; in " + path + " at byte 13 (E017)");
 }

@@ -6,7 +6,7 @@
 #include "unspool/safetensors.hpp"
 
 using namespace unspool;
-using namespace unspool::testing;
+using namespace unspool::test;
 
 // tests/fuzz/safetensors_fuzz.cpp: aborts when the reader does anything but read or reject.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size);
@@ -37,9 +37,8 @@ TEST_CASE("a file cut at any byte is file_format") {
   for (std::size_t size = 0; size < whole.size(); ++size) {
     CAPTURE(size);
     put_file(path, whole.substr(0, size));
-    const auto error = error_of([&] { read_safetensors(path); });
-    REQUIRE(error);
-    REQUIRE(error->code() == ErrorCode::file_format);
+    const Error error = error_from([&] { read_safetensors(path); });
+    REQUIRE(error.code() == ErrorCode::file_format);
   }
 }
 
@@ -52,9 +51,8 @@ TEST_CASE("a header cut at any byte, with its length corrected, is file_format")
   for (std::size_t size = 0; size + 2 < header.size(); ++size) {
     CAPTURE(size);
     put_file(path, weight_file(header.substr(0, size), whole.substr(whole.size() - 24)));
-    const auto error = error_of([&] { read_safetensors(path); });
-    REQUIRE(error);
-    REQUIRE(error->code() == ErrorCode::file_format);
+    const Error error = error_from([&] { read_safetensors(path); });
+    REQUIRE(error.code() == ErrorCode::file_format);
   }
 }
 
@@ -111,8 +109,8 @@ TEST_CASE("a claim of more than the file holds is rejected by its numbers alone"
   for (const char* const header : headers) {
     CAPTURE(header);
     put_file(folder / "m", weight_file(header, "0123"));
-    CHECK(error_of([&] { read_safetensors(folder / "m"); })->code() == ErrorCode::file_format);
+    CHECK(error_from([&] { read_safetensors(folder / "m"); }).code() == ErrorCode::file_format);
   }
   put_file(folder / "m", little_endian<std::uint64_t>(99'999'999) + "{}");
-  CHECK(error_of([&] { read_safetensors(folder / "m"); })->code() == ErrorCode::file_format);
+  CHECK(error_from([&] { read_safetensors(folder / "m"); }).code() == ErrorCode::file_format);
 }

@@ -11,7 +11,7 @@
 #include "unspool/safetensors.hpp"
 
 using namespace unspool;
-using namespace unspool::testing;
+using namespace unspool::test;
 
 namespace {
 
@@ -136,14 +136,13 @@ TEST_CASE("every missing, unused and misshapen tensor is named in one error, and
   loaded.add("head.bias", {2}, zeros());
   loaded.add("head.weight", {2, 4}, zeros());
   const std::vector<float> before = values(loaded);
-  const auto error = error_of([&] { load_safetensors(loaded, folder / "m"); });
-  REQUIRE(error);
-  CHECK(error->code() == ErrorCode::weight_mismatch);
-  CHECK(error->op() == "load_safetensors");
-  CHECK(error->what() == R"(load_safetensors: the file must have exactly the parameters' tensors; )"
-                         R"(missing "head.bias" [2], "head.weight" [2,4]; unused "head.old" [2], "head.older" []; )"
-                         R"(misshapen "turned" is [2,3] and must be [3,2]; in )" +
-                             (folder / "m") + " (E019)");
+  const Error error = error_from([&] { load_safetensors(loaded, folder / "m"); });
+  CHECK(error.code() == ErrorCode::weight_mismatch);
+  CHECK(error.op() == "load_safetensors");
+  CHECK(error.what() == R"(load_safetensors: the file must have exactly the parameters' tensors; )"
+                        R"(missing "head.bias" [2], "head.weight" [2,4]; unused "head.old" [2], "head.older" []; )"
+                        R"(misshapen "turned" is [2,3] and must be [3,2]; in )" +
+                            (folder / "m") + " (E019)");
   CHECK(values(loaded) == before);
 }
 
@@ -189,9 +188,8 @@ TEST_CASE("a prefix chooses one part of a file") {
   encoder.add("b", {1}, zeros());
   CHECK(load_safetensors(encoder, folder / "m", {.prefix = "module.encoder."}).exact());
   CHECK(std::ranges::equal(encoder["w"].values(), saved["module.encoder.w"].values()));
-  const auto error = error_of([&] { load_safetensors(encoder, folder / "m", {.prefix = "module."}); });
-  REQUIRE(error);
-  CHECK(contains(error->what(), R"(missing "module.w" [2], "module.b" [1]; unused "module.encoder.b" [1], )"));
+  const Error error = error_from([&] { load_safetensors(encoder, folder / "m", {.prefix = "module."}); });
+  CHECK(contains(error.what(), R"(missing "module.w" [2], "module.b" [1]; unused "module.encoder.b" [1], )"));
 }
 
 TEST_CASE("a mismatch with thousands of names stays readable") {
@@ -202,10 +200,9 @@ TEST_CASE("a mismatch with thousands of names stays readable") {
   for (const std::string& name : names) tensors.push_back({name, "F32", {0}, {}});
   write_safetensors(folder / "m", tensors);
   ParameterSet<float> params;
-  const auto error = error_of([&] { load_safetensors(params, folder / "m"); });
-  REQUIRE(error);
-  CHECK(std::strlen(error->what()) < 70'000);
-  CHECK(contains(error->what(), " more; in "));
+  const Error error = error_from([&] { load_safetensors(params, folder / "m"); });
+  CHECK(std::strlen(error.what()) < 70'000);
+  CHECK(contains(error.what(), " more; in "));
 }
 
 TEST_CASE("tensors of integers do not load, whatever their shape") {
@@ -213,10 +210,9 @@ TEST_CASE("tensors of integers do not load, whatever their shape") {
   put_file(folder / "m", weight_file(R"({"n":{"dtype":"I32","shape":[1],"data_offsets":[0,4]}})", "1234"));
   ParameterSet<float> params;
   params.add("n", {1}, constant(5));
-  const auto error = error_of([&] { load_safetensors(params, folder / "m"); });
-  REQUIRE(error);
-  CHECK(error->code() == ErrorCode::unsupported);
-  CHECK(contains(error->what(), "\"n\" is I32"));
+  const Error error = error_from([&] { load_safetensors(params, folder / "m"); });
+  CHECK(error.code() == ErrorCode::unsupported);
+  CHECK(contains(error.what(), "\"n\" is I32"));
   CHECK(params["n"].values()[0] == 5);
 }
 
@@ -227,19 +223,17 @@ TEST_CASE("a broken or absent file leaves the parameters as they were and names 
   save_safetensors(params, folder / "m");
   const std::string bytes = get_file(folder / "m");
   put_file(folder / "m", bytes.substr(0, bytes.size() - 1));
-  const auto broken = error_of([&] { load_safetensors(params, folder / "m"); });
-  REQUIRE(broken);
-  CHECK(broken->code() == ErrorCode::file_format);
-  CHECK(broken->op() == "load_safetensors");
-  CHECK(error_of([&] { load_safetensors(params, folder / "none"); })->code() == ErrorCode::file_open);
+  const Error broken = error_from([&] { load_safetensors(params, folder / "m"); });
+  CHECK(broken.code() == ErrorCode::file_format);
+  CHECK(broken.op() == "load_safetensors");
+  CHECK(error_from([&] { load_safetensors(params, folder / "none"); }).code() == ErrorCode::file_open);
   CHECK(values(params) == before);
 }
 
 TEST_CASE("saving into a folder that is not there names save_safetensors") {
   const TemporaryFolder folder;
   const ParameterSet<float> params = model<float>(1);
-  const auto error = error_of([&] { save_safetensors(params, folder / "none/m"); });
-  REQUIRE(error);
-  CHECK(error->code() == ErrorCode::file_write);
-  CHECK(error->op() == "save_safetensors");
+  const Error error = error_from([&] { save_safetensors(params, folder / "none/m"); });
+  CHECK(error.code() == ErrorCode::file_write);
+  CHECK(error.op() == "save_safetensors");
 }

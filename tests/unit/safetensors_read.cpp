@@ -8,7 +8,7 @@
 #include "unspool/safetensors.hpp"
 
 using namespace unspool;
-using namespace unspool::testing;
+using namespace unspool::test;
 
 namespace {
 
@@ -50,7 +50,7 @@ TEST_CASE("a file of the reference writer is read: dtypes, shapes, bytes and met
   REQUIRE(file.find("bias"));
   CHECK(file.find("bias")->bytes.data() == file[1].bytes.data());
   CHECK_FALSE(file.find("weight"));
-  CHECK(error_of([&] { file[4]; })->code() == ErrorCode::index_out_of_range);
+  CHECK(error_from([&] { file[4]; }).code() == ErrorCode::index_out_of_range);
 }
 
 TEST_CASE("a file without tensors is legal") {
@@ -86,9 +86,9 @@ TEST_CASE("every dtype of the format is listed with its own size") {
     };
     const int bytes = 4 * row.second / 8;
     CHECK(read(weight_file(header(bytes), std::string(static_cast<std::size_t>(bytes), 'x')))[0].dtype == name);
-    CHECK(error_of([&] {
+    CHECK(error_from([&] {
             read(weight_file(header(bytes + 1), std::string(static_cast<std::size_t>(bytes) + 1, 'x')));
-          })->code() == ErrorCode::file_format);
+          }).code() == ErrorCode::file_format);
   }
 }
 
@@ -111,14 +111,13 @@ TEST_CASE("names are unescaped, surrogate pairs and raw UTF-8 included") {
 
 TEST_CASE("what cannot be opened as a plain file is file_open, with the path and the reason") {
   const TemporaryFolder folder;
-  const auto missing = error_of([&] { read_safetensors(folder / "none.safetensors"); });
-  REQUIRE(missing);
-  CHECK(missing->code() == ErrorCode::file_open);
-  CHECK(missing->op() == "read_safetensors");
-  CHECK(contains(missing->what(), "none.safetensors: No such file or directory"));
-  CHECK(error_of([&] { read_safetensors(folder.path().string()); })->code() == ErrorCode::file_open);
-  CHECK(error_of([&] { read_safetensors("/dev/zero"); })->code() == ErrorCode::file_open);
-  CHECK(error_of([&] { read_safetensors(std::string("a\0b", 3)); })->code() == ErrorCode::file_open);
+  const Error missing = error_from([&] { read_safetensors(folder / "none.safetensors"); });
+  CHECK(missing.code() == ErrorCode::file_open);
+  CHECK(missing.op() == "read_safetensors");
+  CHECK(contains(missing.what(), "none.safetensors: No such file or directory"));
+  CHECK(error_from([&] { read_safetensors(folder.path().string()); }).code() == ErrorCode::file_open);
+  CHECK(error_from([&] { read_safetensors("/dev/zero"); }).code() == ErrorCode::file_open);
+  CHECK(error_from([&] { read_safetensors(std::string("a\0b", 3)); }).code() == ErrorCode::file_open);
 }
 
 TEST_CASE("a tensor file's views outlive the copy they were taken from") {
@@ -139,8 +138,7 @@ TEST_CASE("a file that becomes shorter while it is read is file_format") {
   std::array<std::byte, 8> bytes;
   file.read(std::span(bytes).first(2));
   put_file(folder / "m", "0123");
-  const auto error = error_of([&] { file.read(bytes); });
-  REQUIRE(error);
-  CHECK(error->code() == ErrorCode::file_format);
-  CHECK(contains(error->what(), "it ends early; in " + (folder / "m") + " at byte 4"));
+  const Error error = error_from([&] { file.read(bytes); });
+  CHECK(error.code() == ErrorCode::file_format);
+  CHECK(contains(error.what(), "it ends early; in " + (folder / "m") + " at byte 4"));
 }

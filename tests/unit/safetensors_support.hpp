@@ -1,4 +1,4 @@
-// What the tests of files share: a folder of their own, files byte by byte, and the error that a call throws.
+// What the tests of files share: a folder of their own, and files byte by byte.
 #pragma once
 
 #include <cstdint>
@@ -7,14 +7,13 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
-#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
 
-#include "unspool/error.hpp"
+#include "support/caught.hpp"
 
-namespace unspool::testing {
+namespace unspool::test {
 
 /// A new empty folder, removed with all that is in it.
 class TemporaryFolder {
@@ -67,17 +66,6 @@ inline std::string weight_file(std::string_view header, std::string_view data = 
   return little_endian<std::uint64_t>(header.size()) + std::string(header) + std::string(data);
 }
 
-/// The Error that a call throws; none when it throws nothing.
-template <class Call>
-std::optional<Error> error_of(Call call) {
-  try {
-    call();
-  } catch (const Error& error) {
-    return error;
-  }
-  return std::nullopt;
-}
-
 inline bool contains(std::string_view text, std::string_view part) { return text.find(part) != std::string_view::npos; }
 
-}  // namespace unspool::testing
+}  // namespace unspool::test

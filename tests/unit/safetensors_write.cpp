@@ -7,7 +7,7 @@
 #include "unspool/safetensors.hpp"
 
 using namespace unspool;
-using namespace unspool::testing;
+using namespace unspool::test;
 
 namespace {
 
@@ -24,11 +24,10 @@ std::string written(const std::vector<NamedTensor>& tensors, const Metadata& met
 
 ErrorCode rejected(const std::vector<NamedTensor>& tensors, const Metadata& metadata = {}) {
   const TemporaryFolder folder;
-  const auto error = error_of([&] { write_safetensors(folder / "m.safetensors", tensors, metadata); });
-  REQUIRE(error);
-  CHECK(error->op() == "write_safetensors");
+  const Error error = error_from([&] { write_safetensors(folder / "m.safetensors", tensors, metadata); });
+  CHECK(error.op() == "write_safetensors");
   CHECK(folder.names().empty());
-  return error->code();
+  return error.code();
 }
 
 }  // namespace
@@ -114,8 +113,7 @@ TEST_CASE("what would not be a legal file is not written") {
 
 TEST_CASE("a folder that is not there is file_write, with path and reason") {
   const TemporaryFolder folder;
-  const auto error = error_of([&] { write_safetensors(folder / "none/m.safetensors", {}); });
-  REQUIRE(error);
-  CHECK(error->code() == ErrorCode::file_write);
-  CHECK(contains(error->what(), "No such file or directory; to " + (folder / "none/m.safetensors")));
+  const Error error = error_from([&] { write_safetensors(folder / "none/m.safetensors", {}); });
+  CHECK(error.code() == ErrorCode::file_write);
+  CHECK(contains(error.what(), "No such file or directory; to " + (folder / "none/m.safetensors")));
 }

@@ -4,17 +4,15 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
-#include <limits>
 
-#include "support/error_from.hpp"
+#include "support/caught.hpp"
+#include "support/close.hpp"
 
 namespace us = unspool;
 using namespace us::test;
 
 namespace {
 
-constexpr double inf = std::numeric_limits<double>::infinity();
-constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN();
 const std::vector<double> logits{0.5, -1, 2, 0, 1};
 
 std::vector<double> softmax(std::vector<double> x) {

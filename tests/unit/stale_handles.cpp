@@ -62,8 +62,8 @@ TEST_CASE("a handle that outlives its tape is stale, also when another tape has 
   us::Tape<double> next;
   const us::Var y = next.variable({2}, Values{1, 2});
   check_stale(x);
-  const auto e = us::test::caught([&] { (void)(y + x); });
-  CHECK((e.code == us::ErrorCode::stale_handle || e.code == us::ErrorCode::wrong_tape));
+  const auto e = us::test::error_from([&] { (void)(y + x); });
+  CHECK((e.code() == us::ErrorCode::stale_handle || e.code() == us::ErrorCode::wrong_tape));
 }
 
 TEST_CASE("a Var that was never assigned says so") {

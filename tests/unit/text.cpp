@@ -3,7 +3,7 @@
 
 #include <doctest/doctest.h>
 
-#include "support/error_from.hpp"
+#include "support/caught.hpp"
 #include "unspool/random.hpp"
 
 namespace us = unspool;

@@ -2,8 +2,8 @@
 // which the sharing could lose, double or misplace a contribution.
 #include <doctest/doctest.h>
 
-#include "support/error_from.hpp"
-#include "support/finite_difference.hpp"
+#include "support/caught.hpp"
+#include "support/uneven.hpp"
 #include "tape/tape_core.hpp"
 #include "unspool/ops.hpp"
 #include "unspool/parameter.hpp"

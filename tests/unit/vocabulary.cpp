@@ -3,14 +3,14 @@
 #include <doctest/doctest.h>
 
 #include "safetensors_support.hpp"
-#include "support/error_from.hpp"
+#include "support/caught.hpp"
 #include "unspool/random.hpp"
 
 namespace us = unspool;
 using namespace us::test;
 using us::TextUnit;
 using us::Vocabulary;
-using us::testing::TemporaryFolder;
+using us::test::TemporaryFolder;
 using namespace std::string_literals;
 using Ids = std::vector<std::int32_t>;
 

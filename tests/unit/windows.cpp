@@ -4,7 +4,7 @@
 
 #include <numeric>
 
-#include "support/error_from.hpp"
+#include "support/caught.hpp"
 
 namespace us = unspool;
 using namespace us::test;

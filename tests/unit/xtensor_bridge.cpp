@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-#include "support/error_from.hpp"
+#include "support/caught.hpp"
 #include "unspool/extend.hpp"
 #include "unspool/ops.hpp"
 #include "unspool/xtensor.hpp"
