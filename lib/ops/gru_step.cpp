@@ -37,12 +37,10 @@ struct GruStep {
     T* const dhg = a.temporary(s.rows * 3 * H);
     const T* const gates = a.x(0).data + s.projected * 3 * H;
     const T* const hn = a.x(ns_operand).data + s.first * H;
-    T* const dh0 = s.carried < s.rows ? a.dx(h0_operand).accumulator().data : nullptr;
-    bool first = false;
-    T* const carried_dh = s.carried > 0 ? a.dx(last_operand).touch(first) : nullptr;
+    const StateGradient<T> dhs(a, s, last_operand, h0_operand, H);
     for_each_part<T>(s, H, a.x(hs_operand).data, a.x(h0_operand).data,
                      [&](std::int64_t row, std::int64_t count, const T* h) {
-                       T* const dh = row < s.carried ? carried_dh : dh0 == nullptr ? nullptr : dh0 + row * H;
+                       T* const dh = dhs.from(row);
                        T* const own = dhg + row * 3 * H;
                        kernels::kernel_table<T>().gru_backward(count, H, gates + row * 3 * H, hn + row * H, h,
                                                                a.dy().data + row * H, dxg.data + row * 3 * H, own, dh);

@@ -9,16 +9,8 @@ namespace {
 
 struct LogSoftmax {
   static constexpr bool slab_in_forward = true;
-
-  template <class Kernels, class T>
-  static void rows(const Kernels& k, std::int64_t count, std::int64_t extent, const T* x, T* y) {
-    k.log_softmax(count, extent, x, y);
-  }
-  template <class Kernels, class T>
-  static void rows_grad(const Kernels& k, std::int64_t count, std::int64_t extent, const T* dy, const T* y, T* dx,
-                        bool add) {
-    k.log_softmax_grad(count, extent, dy, y, dx, add);
-  }
+  static constexpr auto rows = [](const auto& k) { return k.log_softmax; };
+  static constexpr auto rows_grad = [](const auto& k) { return k.log_softmax_grad; };
   template <class Kernels, class T>
   static void slab(const Kernels& k, std::int64_t extent, std::int64_t after, const T* x, T* y, T* scratch) {
     T* const sums = scratch;

@@ -39,9 +39,7 @@ struct LstmStep {
     const T* const cs = a.x(cs_operand).data;
     T* const dcs = a.dx(cs_operand).accumulator().data;
     T* const dc0 = s.carried < s.rows ? a.dx(c0_operand).accumulator().data : nullptr;
-    T* const dh0 = s.carried < s.rows ? a.dx(h0_operand).accumulator().data : nullptr;
-    bool first = false;
-    T* const carried_dh = s.carried > 0 ? a.dx(last_operand).touch(first) : nullptr;
+    const StateGradient<T> dhs(a, s, last_operand, h0_operand, H);
     for_each_part<T>(s, H, a.x(hs_operand).data, a.x(h0_operand).data,
                      [&](std::int64_t row, std::int64_t count, const T* h) {
                        const bool carried = row < s.carried;
@@ -51,7 +49,7 @@ struct LstmStep {
                        T* const own = d.data + row * 4 * H;
                        kernels::kernel_table<T>().lstm_backward(count, H, gates + row * 4 * H, c, cs + at,
                                                                 a.dy().data + row * H, dcs + at, own, dc, true);
-                       T* const dh = carried ? carried_dh : dh0 == nullptr ? nullptr : dh0 + row * H;
+                       T* const dh = dhs.from(row);
                        add_step_gradients<T>(a, weight, count, H, 4 * H, own, d.owner, h, dh);
                      });
     add_bias_gradient<T>(a, bias, s.rows, 4 * H, d.data, d.owner);

@@ -35,12 +35,10 @@ struct RnnStep {
     const StepGradient<T> d(a, s, H);
     const kernels::KernelTable<T>& kernel = kernels::kernel_table<T>();
     (a.flag(relu_word) ? kernel.relu_grad : kernel.tanh_grad)(s.rows * H, a.dy().data, a.y().data, d.data, false);
-    T* const dh0 = s.carried < s.rows ? a.dx(h0_operand).accumulator().data : nullptr;
-    bool first = false;
-    T* const carried_dh = s.carried > 0 ? a.dx(last_operand).touch(first) : nullptr;
+    const StateGradient<T> dhs(a, s, last_operand, h0_operand, H);
     for_each_part<T>(s, H, a.x(hs_operand).data, a.x(h0_operand).data,
                      [&](std::int64_t row, std::int64_t count, const T* h) {
-                       T* const dh = row < s.carried ? carried_dh : dh0 == nullptr ? nullptr : dh0 + row * H;
+                       T* const dh = dhs.from(row);
                        add_step_gradients<T>(a, weight, count, H, H, d.data + row * H, d.owner, h, dh);
                      });
     add_bias_gradient<T>(a, bias, s.rows, H, d.data, d.owner);

@@ -9,16 +9,8 @@ namespace {
 
 struct Softmax {
   static constexpr bool slab_in_forward = false;
-
-  template <class Kernels, class T>
-  static void rows(const Kernels& k, std::int64_t count, std::int64_t extent, const T* x, T* y) {
-    k.softmax(count, extent, x, y);
-  }
-  template <class Kernels, class T>
-  static void rows_grad(const Kernels& k, std::int64_t count, std::int64_t extent, const T* dy, const T* y, T* dx,
-                        bool add) {
-    k.softmax_grad(count, extent, dy, y, dx, add);
-  }
+  static constexpr auto rows = [](const auto& k) { return k.softmax; };
+  static constexpr auto rows_grad = [](const auto& k) { return k.softmax_grad; };
   template <class Kernels, class T>
   static void slab(const Kernels& k, std::int64_t extent, std::int64_t after, const T* x, T* y, T* scratch) {
     subtract_column_max(extent, after, x, y, scratch);

@@ -22,8 +22,8 @@ void column_sums(std::int64_t extent, std::int64_t after, const T* x, T* sums) {
   kernels::kernel_table<T>().column_sums(extent, after, x, after, sums, false);
 }
 
-/// An op over the distributions along attribute 0, an axis. Rule has, of all distributions as rows, rows() and
-/// rows_grad(), and of one slab, slab() and slab_grad(); the scratch of a slab is a row [after], then a slab.
+/// An op over the distributions along attribute 0, an axis. Rule names the kernels of rows and has those of one slab,
+/// slab() and slab_grad(); their scratch is a row [after], then, always backward and forward if it says so, a slab.
 template <class Rule>
 struct AlongAxis {
   static Shape infer(const InferArgs& a) {
@@ -37,7 +37,7 @@ struct AlongAxis {
     T* const y = a.y().data;
     const AxisView v = along(a.x(0).dims(), static_cast<int>(a.integer(0)));
     const auto& k = kernels::kernel_table<T>();
-    if (v.after == 1) return Rule::rows(k, v.before, v.extent, x, y);
+    if (v.after == 1) return Rule::rows(k)(v.before, v.extent, x, y);
     const std::int64_t each = v.extent * v.after;
     T* const scratch = a.temporary(v.after + (Rule::slab_in_forward ? each : 0));
     for (std::int64_t at = 0; at < v.before * each; at += each)
@@ -52,7 +52,7 @@ struct AlongAxis {
     T* const dx = a.dx(0).touch(first);
     if (dx == nullptr) return;
     const auto& k = kernels::kernel_table<T>();
-    if (v.after == 1) return Rule::rows_grad(k, v.before, v.extent, dy, y, dx, !first);
+    if (v.after == 1) return Rule::rows_grad(k)(v.before, v.extent, dy, y, dx, !first);
     const std::int64_t each = v.extent * v.after;
     T* const scratch = a.temporary(v.after + each);
     for (std::int64_t at = 0; at < v.before * each; at += each)

@@ -64,6 +64,28 @@ struct StepGradient {
   std::int32_t owner;
 };
 
+/// Where dh of a row goes: of what carries on to the step before, of what begins to h0. Null where nobody wants it.
+template <class T>
+class StateGradient {
+ public:
+  StateGradient(const BackwardArgs<T>& a, const StepRows& s, int last, int h0, std::int64_t width)
+      : carried_rows_(s.carried), width_(width) {
+    if (s.carried < s.rows) begun_ = a.dx(h0).accumulator().data;
+    bool first;
+    if (s.carried > 0) carried_ = a.dx(last).touch(first);
+  }
+  /// Of the part that begins at a row.
+  T* from(std::int64_t row) const {
+    if (row < carried_rows_) return carried_;
+    return begun_ == nullptr ? nullptr : begun_ + row * width_;
+  }
+
+ private:
+  std::int64_t carried_rows_, width_;
+  T* carried_ = nullptr;
+  T* begun_ = nullptr;
+};
+
 /// What every cell's step hands on, from d = d(loss)/d(h w_hh^T) [rows,width] of one part: dh += d w_hh and
 /// dw_hh += d^T h.
 template <class T>
