@@ -9,6 +9,7 @@
 
 #include "base/check.hpp"
 #include "dump/escape.hpp"
+#include "dump/printer.hpp"
 #include "dump/ticks.hpp"
 #include "files/atomic_file.hpp"
 
@@ -34,7 +35,7 @@ struct Spot {
   double x, y;
 };
 
-class ChartWriter {
+class ChartWriter : detail::Printer {
  public:
   ChartWriter(std::span<const ChartSeries> series, const ChartOptions& options) : series_(series), o_(options) {
     detail::require(o_.width >= 200 && o_.height >= 150, ErrorCode::bad_argument, "svg_line_chart",
@@ -56,15 +57,10 @@ class ChartWriter {
     for (std::size_t k = 0; k < series_.size(); ++k) draw_line(k);
     draw_legend();
     put("</svg>\n");
-    return fmt::to_string(out_);
+    return text();
   }
 
  private:
-  template <class... Args>
-  void put(fmt::format_string<Args...> text, Args&&... args) {
-    fmt::format_to(std::back_inserter(out_), text, std::forward<Args>(args)...);
-  }
-
   static double x_of(const ChartSeries& s, std::size_t i) { return s.x.empty() ? static_cast<double>(i) : s.x[i]; }
   bool shows(double x, double y) const { return std::isfinite(x) && std::isfinite(y) && (!o_.log_y || y > 0); }
 
@@ -222,7 +218,6 @@ class ChartWriter {
   double left_ = 0, right_ = 0, top_ = 0, bottom_ = 0;
   int legend_rows_ = 0;
   std::vector<LegendEntry> legend_;
-  fmt::memory_buffer out_;
 };
 
 }  // namespace

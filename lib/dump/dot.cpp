@@ -9,6 +9,7 @@
 #include "dump/attr_text.hpp"
 #include "dump/escape.hpp"
 #include "dump/frame.hpp"
+#include "dump/printer.hpp"
 #include "dump/views/legend.hpp"
 #include "unspool/graph_analysis.hpp"
 
@@ -21,7 +22,7 @@ constexpr std::int64_t few_steps = 8;  // up to here parameters are nodes, unles
 constexpr std::int64_t few_uses = 48;  // ... or they would have more edges than this
 constexpr double parameter_gap = 24;
 
-class DotWriter {
+class DotWriter : Printer {
  public:
   DotWriter(const Graph& graph, const GraphStyle& style)
       : graph_(graph),
@@ -49,14 +50,10 @@ class DotWriter {
     for (std::uint32_t i = 0; i < graph_.nodes.size(); ++i)
       if (placement_.is_drawn(i)) edges(i);
     put("}}\n");
-    return fmt::to_string(out_);
+    return text();
   }
 
  private:
-  template <class... Args>
-  void put(fmt::format_string<Args...> text, Args&&... args) {
-    fmt::format_to(std::back_inserter(out_), text, std::forward<Args>(args)...);
-  }
   // DOT knows no colours of three digits.
   static std::string full(std::string_view color) {
     if (color.size() != 4) return std::string(color);
@@ -181,7 +178,6 @@ class DotWriter {
   const Theme& theme_;
   NodeFill fill_;
   bool parameter_nodes_;
-  fmt::memory_buffer out_;
 };
 
 }  // namespace

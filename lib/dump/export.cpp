@@ -7,6 +7,7 @@
 #include "dump/attr_text.hpp"
 #include "dump/escape.hpp"
 #include "dump/memory_timeline.hpp"
+#include "dump/printer.hpp"
 #include "dump/roles.hpp"
 #include "unspool/graph_analysis.hpp"
 
@@ -14,11 +15,6 @@ namespace unspool {
 namespace {
 
 using namespace detail;
-
-template <class... Args>
-void put(fmt::memory_buffer& out, fmt::format_string<Args...> text, Args&&... args) {
-  fmt::format_to(std::back_inserter(out), text, std::forward<Args>(args)...);
-}
 
 std::string quoted(std::string_view text) { return '"' + escape_json(text) + '"'; }
 
@@ -28,24 +24,24 @@ std::string norm_text(double norm) { return norm < 0 ? "" : real_text(norm, 6); 
 
 // http://graphml.graphdrawing.org/specification.html
 std::string graph_graphml(const Graph& graph) {
-  fmt::memory_buffer out;
-  put(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<graphml xmlns=\"http://graphml.graphdrawing.org/xmlns\">\n");
+  Printer out;
+  out.put("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<graphml xmlns=\"http://graphml.graphdrawing.org/xmlns\">\n");
   static constexpr struct {
     const char *name, *type;
   } keys[] = {{"op", "string"},        {"shape", "string"}, {"step", "long"},           {"scope", "string"},
               {"parameter", "string"}, {"attrs", "string"}, {"source", "string"},       {"bytes", "long"},
               {"saved", "long"},       {"flops", "long"},   {"gradient_norm", "double"}};
   for (const auto& key : keys)
-    put(out, "<key id=\"{0}\" for=\"node\" attr.name=\"{0}\" attr.type=\"{1}\"/>\n", key.name, key.type);
-  put(out,
+    out.put("<key id=\"{0}\" for=\"node\" attr.name=\"{0}\" attr.type=\"{1}\"/>\n", key.name, key.type);
+  out.put(
       "<key id=\"operand\" for=\"edge\" attr.name=\"operand\" attr.type=\"int\"/>\n"
       "<graph id=\"unspool\" edgedefault=\"directed\">\n");
   for (std::uint32_t i = 0; i < graph.nodes.size(); ++i) {
     const GraphNode& n = graph.nodes[i];
     const auto data = [&](const char* key, const std::string& value) {
-      if (!value.empty()) put(out, "<data key=\"{}\">{}</data>", key, escape_xml(value));
+      if (!value.empty()) out.put("<data key=\"{}\">{}</data>", key, escape_xml(value));
     };
-    put(out, "<node id=\"n{}\">", i);
+    out.put("<node id=\"n{}\">", i);
     data("op", graph.op_name(n));
     data("shape", shape_text(graph, n));
     if (n.step >= 0) data("step", fmt::format("{}", n.step));
@@ -61,21 +57,21 @@ std::string graph_graphml(const Graph& graph) {
       data("gradient_norm", std::isnan(n.gradient_norm)   ? "NaN"
                             : std::isinf(n.gradient_norm) ? "INF"
                                                           : real_text(n.gradient_norm));
-    put(out, "</node>\n");
+    out.put("</node>\n");
   }
   for (std::uint32_t i = 0; i < graph.nodes.size(); ++i) {
     const auto inputs = graph.inputs_of(graph.nodes[i]);
     for (std::size_t k = 0; k < inputs.size(); ++k)
-      put(out, "<edge source=\"n{}\" target=\"n{}\"><data key=\"operand\">{}</data></edge>\n", inputs[k], i, k);
+      out.put("<edge source=\"n{}\" target=\"n{}\"><data key=\"operand\">{}</data></edge>\n", inputs[k], i, k);
   }
-  put(out, "</graph>\n</graphml>\n");
-  return fmt::to_string(out);
+  out.put("</graph>\n</graphml>\n");
+  return out.text();
 }
 
 // Trace Event Format, which Perfetto reads. A microsecond stands for a thousand flops, at least one for a node.
 std::string graph_perfetto(const Graph& graph) {
-  fmt::memory_buffer out;
-  put(out,
+  Printer out;
+  out.put(
       "{{\"displayTimeUnit\":\"ms\",\"traceEvents\":[\n"
       "{{\"ph\":\"M\",\"pid\":1,\"name\":\"process_name\",\"args\":{{\"name\":\"unspool\"}}}},\n"
       "{{\"ph\":\"M\",\"pid\":1,\"tid\":1,\"name\":\"thread_name\",\"args\":{{\"name\":\"forward\"}}}},\n"
@@ -87,40 +83,40 @@ std::string graph_perfetto(const Graph& graph) {
     // A backward visit costs twice what the forward computation did.
     const double duration = std::max(1.0, static_cast<double>(n.flops) / 1000) * (m.backward ? 2 : 1);
     if (visited && n.input_count > 0) {
-      put(out,
+      out.put(
           ",\n{{\"ph\":\"X\",\"pid\":1,\"tid\":{},\"ts\":{:.3f},\"dur\":{:.3f},\"name\":{},\"cat\":{},\"args\":{{"
           "\"node\":{},\"shape\":{},\"flops\":{}",
           m.backward ? 2 : 1, now, duration, quoted(graph.op_name(n)), quoted(graph.scope_of(n)), m.node,
           quoted(shape_text(graph, n)), n.flops);
-      if (n.step >= 0) put(out, ",\"t\":{}", n.step);
-      if (!(n.gradient_norm < 0)) put(out, ",\"gradient_norm\":{}", quoted(norm_text(n.gradient_norm)));
-      put(out, "}}}}");
+      if (n.step >= 0) out.put(",\"t\":{}", n.step);
+      if (!(n.gradient_norm < 0)) out.put(",\"gradient_norm\":{}", quoted(norm_text(n.gradient_norm)));
+      out.put("}}}}");
       now += duration;
     }
-    put(out,
+    out.put(
         ",\n{{\"ph\":\"C\",\"pid\":1,\"ts\":{:.3f},\"name\":\"memory\",\"args\":{{\"values\":{},\"saved\":{},"
         "\"bookkeeping\":{},\"gradients\":{},\"scratch\":{}}}}}",
         now, m.values, m.saved, m.bookkeeping, m.gradients, m.scratch);
   });
-  put(out, "\n]}}\n");
-  return fmt::to_string(out);
+  out.put("\n]}}\n");
+  return out.text();
 }
 
 // A collection of one graph; a step is the innermost namespace, so that steps open and close as one.
 std::string graph_model_explorer(const Graph& graph) {
-  fmt::memory_buffer out;
-  put(out, "{{\"label\":\"unspool\",\"graphs\":[{{\"id\":\"tape\",\"nodes\":[");
+  Printer out;
+  out.put("{{\"label\":\"unspool\",\"graphs\":[{{\"id\":\"tape\",\"nodes\":[");
   for (std::uint32_t i = 0; i < graph.nodes.size(); ++i) {
     const GraphNode& n = graph.nodes[i];
     std::string space = graph.scope_of(n);
     if (n.step >= 0) space += fmt::format("{}t={}", space.empty() ? "" : "/", n.step);
     const bool parameter = n.parameter_index >= 0;
-    put(out, "{}\n{{\"id\":\"{}\",\"label\":{},\"namespace\":{},\"attrs\":[", i == 0 ? "" : ",", i,
-        quoted(parameter ? graph.parameters[n.parameter_index].name : graph.op_name(n)), quoted(space));
+    out.put("{}\n{{\"id\":\"{}\",\"label\":{},\"namespace\":{},\"attrs\":[", i == 0 ? "" : ",", i,
+            quoted(parameter ? graph.parameters[n.parameter_index].name : graph.op_name(n)), quoted(space));
     const char* comma = "";
     const auto attr = [&](const char* key, const std::string& value) {
       if (value.empty()) return;
-      put(out, "{}{{\"key\":\"{}\",\"value\":{}}}", comma, key, quoted(value));
+      out.put("{}{{\"key\":\"{}\",\"value\":{}}}", comma, key, quoted(value));
       comma = ",";
     };
     attr("attributes", attrs_text(graph, n));
@@ -128,16 +124,16 @@ std::string graph_model_explorer(const Graph& graph) {
     attr("bytes", fmt::format("{}", n.value_bytes));
     attr("flops", fmt::format("{}", n.flops));
     attr("gradient norm", norm_text(n.gradient_norm));
-    put(out, "],\"incomingEdges\":[");
+    out.put("],\"incomingEdges\":[");
     const auto inputs = graph.inputs_of(n);
     for (std::size_t k = 0; k < inputs.size(); ++k)
-      put(out, "{}{{\"sourceNodeId\":\"{}\",\"sourceNodeOutputId\":\"0\",\"targetNodeInputId\":\"{}\"}}",
-          k == 0 ? "" : ",", inputs[k], k);
-    put(out, "],\"outputsMetadata\":[{{\"id\":\"0\",\"attrs\":[{{\"key\":\"tensor_shape\",\"value\":{}}}]}}]}}",
-        quoted(std::string(scalar_name(graph.scalar)) + shape_text(graph, n)));
+      out.put("{}{{\"sourceNodeId\":\"{}\",\"sourceNodeOutputId\":\"0\",\"targetNodeInputId\":\"{}\"}}",
+              k == 0 ? "" : ",", inputs[k], k);
+    out.put("],\"outputsMetadata\":[{{\"id\":\"0\",\"attrs\":[{{\"key\":\"tensor_shape\",\"value\":{}}}]}}]}}",
+            quoted(std::string(scalar_name(graph.scalar)) + shape_text(graph, n)));
   }
-  put(out, "\n]}}]}}\n");
-  return fmt::to_string(out);
+  out.put("\n]}}]}}\n");
+  return out.text();
 }
 
 }  // namespace unspool

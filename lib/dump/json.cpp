@@ -10,6 +10,7 @@
 #include "dump/column.hpp"
 #include "dump/escape.hpp"
 #include "dump/folding.hpp"
+#include "dump/printer.hpp"
 
 namespace unspool {
 namespace {
@@ -20,7 +21,7 @@ constexpr std::size_t exact_numbers = 65'536;  // columns of more are rounded, a
 constexpr std::size_t exact_shares = 32'768;   // entries of all series together; more are rounded ...
 constexpr std::size_t most_shares = 131'072;   // ... and so many are written
 
-class JsonWriter {
+class JsonWriter : Printer {
  public:
   JsonWriter(const FoldedGraph& folded, const GraphStyle& style)
       : folded_(folded), graph_(folded.tables), style_(style) {
@@ -44,17 +45,13 @@ class JsonWriter {
           graph_.gradient_bytes_peak, graph_.walk_known);
     page();
     put("}}\n");
-    return fmt::to_string(out_);
+    return text();
   }
 
  private:
-  template <class... Args>
-  void put(fmt::format_string<Args...> text, Args&&... args) {
-    fmt::format_to(std::back_inserter(out_), text, std::forward<Args>(args)...);
-  }
   void put_integer(std::int64_t value) {
     const fmt::format_int text(value);
-    out_.append(text.data(), text.data() + text.size());
+    put_raw({text.data(), text.size()});
   }
 
   static std::string quoted(std::string_view text) { return '"' + escape_json(text) + '"'; }
@@ -120,10 +117,10 @@ class JsonWriter {
       put("{}[", r == 0 ? "\n" : ",\n");
       bool first = true;
       for (const std::int64_t word : s.row(r)) {
-        if (!std::exchange(first, false)) out_.push_back(',');
+        if (!std::exchange(first, false)) put_raw(",");
         entry(word);
       }
-      out_.push_back(']');
+      put_raw("]");
     }
     put("]");
     if (!s.strides.empty()) {
@@ -182,7 +179,7 @@ class JsonWriter {
     put("{{\"encoding\":\"{}\",", code_name(code));
     if (code == ColumnCode::log16) put("\"low\":{},\"high\":{},", number(c.low), number(c.high));
     put("\"data\":\"");
-    out_.append(c.data.data(), c.data.data() + c.data.size());
+    put_raw(c.data);
     put("\"}}");
   }
 
@@ -206,7 +203,6 @@ class JsonWriter {
   const Graph& graph_;
   const GraphStyle& style_;
   std::size_t shares_ = 0;
-  fmt::memory_buffer out_;
 };
 
 }  // namespace

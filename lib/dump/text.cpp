@@ -8,6 +8,7 @@
 
 #include "dump/attr_text.hpp"
 #include "dump/escape.hpp"
+#include "dump/printer.hpp"
 
 namespace unspool {
 namespace {
@@ -19,7 +20,7 @@ bool is_plain(const std::string& name) {
   });
 }
 
-class TextWriter {
+class TextWriter : detail::Printer {
  public:
   explicit TextWriter(const Graph& graph) : graph_(graph) { name_parameters(); }
 
@@ -28,15 +29,10 @@ class TextWriter {
     for (const GraphParameter& p : graph_.parameters) line(p.node);
     for (std::uint32_t i = 0; i < graph_.nodes.size(); ++i)
       if (graph_.nodes[i].parameter_index < 0) line(i);
-    return fmt::to_string(out_);
+    return text();
   }
 
  private:
-  template <class... Args>
-  void put(fmt::format_string<Args...> text, Args&&... args) {
-    fmt::format_to(std::back_inserter(out_), text, std::forward<Args>(args)...);
-  }
-
   // A parameter is called by its name where the name is one word and no other parameter has it, else by its number.
   void name_parameters() {
     std::unordered_set<std::string_view> seen;
@@ -107,7 +103,6 @@ class TextWriter {
 
   const Graph& graph_;
   std::vector<std::string> called_;
-  fmt::memory_buffer out_;
 };
 
 }  // namespace

@@ -15,7 +15,7 @@ void SvgCanvas::begin(double width, double height, const std::string& title, con
 
 std::string SvgCanvas::end() {
   put("</svg>\n");
-  return fmt::to_string(out_);
+  return Printer::text();
 }
 
 void SvgCanvas::text(double x, double y, std::string_view words, double size, const char* color, Anchor anchor,

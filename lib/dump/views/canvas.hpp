@@ -1,23 +1,18 @@
 // SvgCanvas: what the views share: a buffer, a frame with title and style sheet, letters that are measured.
 #pragma once
 
-#include <fmt/format.h>
-
 #include "dump/escape.hpp"
+#include "dump/printer.hpp"
 #include "dump/views/theme.hpp"
 
 namespace unspool::detail {
 
-class SvgCanvas {
+class SvgCanvas : Printer {
  public:
   explicit SvgCanvas(GraphTheme theme) : theme_(theme_of(theme)) {}
 
   const Theme& theme() const { return theme_; }
-
-  template <class... Args>
-  void put(fmt::format_string<Args...> text, Args&&... args) {
-    fmt::format_to(std::back_inserter(out_), text, std::forward<Args>(args)...);
-  }
+  using Printer::put;
 
   /// The head of a picture; `sheet` has the view's own classes.
   void begin(double width, double height, const std::string& title, const std::string& sheet = {});
@@ -38,7 +33,6 @@ class SvgCanvas {
 
  private:
   const Theme& theme_;
-  fmt::memory_buffer out_;
 };
 
 /// "10^-3" with a superscript.
