@@ -50,13 +50,14 @@ TEST_CASE("a state that is carried over a reset is named with its op, step and l
   Model model;
   model.tape.backward(model.window(0, 5));
   model.tape.reset();
-  const auto error = us::test::caught([&] { (void)model.window(5, 10); });
-  CHECK(error.code == us::ErrorCode::stale_handle);
-  CHECK_MESSAGE(error.says("matmul: operand %"), error.text);
-  CHECK_MESSAGE(error.says(" (tanh in decoder/t=4, history.cpp:"), error.text);
-  CHECK_MESSAGE(error.says("belongs to an earlier recording; a state goes on as numbers, which TruncatedBptt carries"),
-                error.text);
-  CHECK_MESSAGE(error.says("in decoder/t=5, history.cpp:"), error.text);
+  const auto error = us::test::error_from([&] { (void)model.window(5, 10); });
+  CHECK(error.code() == us::ErrorCode::stale_handle);
+  CHECK_MESSAGE(us::test::says(error, "matmul: operand %"), error.what());
+  CHECK_MESSAGE(us::test::says(error, " (tanh in decoder/t=4, history.cpp:"), error.what());
+  CHECK_MESSAGE(
+      us::test::says(error, "belongs to an earlier recording; a state goes on as numbers, which TruncatedBptt carries"),
+      error.what());
+  CHECK_MESSAGE(us::test::says(error, "in decoder/t=5, history.cpp:"), error.what());
 }
 
 TEST_CASE("a view that is carried over a reset is named with the op whose value it shows") {
@@ -82,12 +83,12 @@ TEST_CASE("a walk that comes to an earlier window names the value that it reache
   Model model;
   model.tape.backward(model.window(0, 5));
   const us::Var<double> loss = model.window(5, 10);
-  const auto error = us::test::caught([&] { model.tape.backward(loss); });
-  CHECK(error.code == us::ErrorCode::backward_twice);
-  CHECK_MESSAGE(error.says(" (tanh in decoder/t=4, history.cpp:"), error.text);
-  CHECK_MESSAGE(error.says("was walked by an earlier backward; %"), error.text);
-  CHECK_MESSAGE(error.says(" (matmul in decoder/t=5, history.cpp:"), error.text);
-  CHECK_MESSAGE(error.says("reads it; to cut the history there, detach() it"), error.text);
+  const auto error = us::test::error_from([&] { model.tape.backward(loss); });
+  CHECK(error.code() == us::ErrorCode::backward_twice);
+  CHECK_MESSAGE(us::test::says(error, " (tanh in decoder/t=4, history.cpp:"), error.what());
+  CHECK_MESSAGE(us::test::says(error, "was walked by an earlier backward; %"), error.what());
+  CHECK_MESSAGE(us::test::says(error, " (matmul in decoder/t=5, history.cpp:"), error.what());
+  CHECK_MESSAGE(us::test::says(error, "reads it; to cut the history there, detach() it"), error.what());
 }
 
 TEST_CASE("a tape that grows window after window is warned of once, with the value that leads back") {
