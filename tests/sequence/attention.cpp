@@ -6,15 +6,11 @@
 #include <cmath>
 #include <limits>
 
-#include "support/caught.hpp"
-#include "support/close.hpp"
-#include "support/random_tensor.hpp"
-#include "unspool/gradcheck.hpp"
+#include "support/layers.hpp"
 #include "unspool/sequence_losses.hpp"
 
 namespace us = unspool;
-using us::test::difference;
-using us::test::random_tensor;
+using namespace us::test;
 using Var = us::Var<double>;
 using Numbers = std::vector<double>;
 

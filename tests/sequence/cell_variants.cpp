@@ -3,57 +3,26 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
-#include <numeric>
 
-#include "support/caught.hpp"
-#include "support/close.hpp"
-#include "support/random_tensor.hpp"
-#include "unspool/gradcheck.hpp"
-#include "unspool/layers.hpp"
-#include "unspool/ops.hpp"
+#include "support/by_hand.hpp"
+#include "support/layers.hpp"
 #include "unspool/stream.hpp"
 
 namespace us = unspool;
-using us::test::difference;
-using us::test::random_tensor;
+using namespace us::test;
 using Var = us::Var<double>;
-using Values = std::vector<double>;
 
 namespace {
 
 constexpr std::int64_t T = 4, I = 3, H = 5;
-
-double sigmoid_of(double x) { return 1 / (1 + std::exp(-x)); }
 
 Values values_of(const us::ParameterSet<double>& params, const std::string& name) {
   const auto values = params["rnn." + name + "_l0"].values();
   return {values.begin(), values.end()};
 }
 
-/// W x for W row-major with x.size() columns.
-Values product(const Values& W, const Values& x) {
-  Values y(W.size() / x.size());
-  for (std::size_t r = 0; r < y.size(); ++r)
-    y[r] = std::inner_product(x.begin(), x.end(), W.begin() + static_cast<std::ptrdiff_t>(r * x.size()), 0.0);
-  return y;
-}
-
-Values plus(Values a, const Values& b) {
-  for (std::size_t i = 0; i < a.size(); ++i) a[i] += b[i];
-  return a;
-}
-
 Values block(const Values& x, std::size_t k, std::size_t n = H) {
   return Values(x.begin() + static_cast<std::ptrdiff_t>(k * n), x.begin() + static_cast<std::ptrdiff_t>((k + 1) * n));
-}
-
-/// Layer normalisation by its definition.
-Values normalized(Values x, const Values& gain, const Values& shift) {
-  const double n = static_cast<double>(x.size()), mean = std::accumulate(x.begin(), x.end(), 0.0) / n;
-  double variance = 0;
-  for (const double v : x) variance += (v - mean) * (v - mean) / n;
-  for (std::size_t i = 0; i < x.size(); ++i) x[i] = (x[i] - mean) / std::sqrt(variance + 1e-5) * gain[i] + shift[i];
-  return x;
 }
 
 /// Makes the gains and shifts of normalisation, which start at 1 and 0, tell their elements apart.

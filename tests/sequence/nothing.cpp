@@ -4,17 +4,15 @@
 
 #include <limits>
 
-#include "support/close.hpp"
-#include "support/random_tensor.hpp"
+#include "support/layers.hpp"
 #include "unspool/decoder.hpp"
 #include "unspool/feedback.hpp"
-#include "unspool/layers.hpp"
 #include "unspool/reservoir.hpp"
 #include "unspool/sequence_losses.hpp"
 #include "unspool/skip.hpp"
 
 namespace us = unspool;
-using us::test::random_tensor;
+using namespace us::test;
 using Var = us::Var<double>;
 using Parameters = us::ParameterSet<double>;
 using Sequence = us::Sequence<double>;

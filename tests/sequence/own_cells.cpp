@@ -5,14 +5,13 @@
 #include <array>
 
 #include "sequence/rows_alone.hpp"
+#include "support/layers.hpp"
 #include "unspool/feedback.hpp"
-#include "unspool/layers.hpp"
 #include "unspool/skip.hpp"
 #include "unspool/stream.hpp"
 
 namespace us = unspool;
-using us::test::difference;
-using us::test::random_tensor;
+using namespace us::test;
 using Var = us::Var<double>;
 using Parameters = us::ParameterSet<double>;
 

@@ -2,13 +2,11 @@
 #include <doctest/doctest.h>
 
 #include "sequence/rows_alone.hpp"
-#include "unspool/layers.hpp"
+#include "support/layers.hpp"
 
 namespace us = unspool;
-using us::test::difference;
-using us::test::random_tensor;
+using namespace us::test;
 using Var = us::Var<double>;
-using Lengths = std::vector<std::int64_t>;
 
 namespace {
 

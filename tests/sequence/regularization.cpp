@@ -4,18 +4,12 @@
 #include <algorithm>
 #include <set>
 
-#include "support/caught.hpp"
-#include "support/close.hpp"
-#include "support/random_tensor.hpp"
+#include "support/layers.hpp"
 #include "support/uneven.hpp"
-#include "unspool/layers.hpp"
-#include "unspool/ops.hpp"
 
 namespace us = unspool;
-using us::test::difference;
-using us::test::random_tensor;
+using namespace us::test;
 using Var = us::Var<double>;
-using Values = std::vector<double>;
 
 namespace {
 

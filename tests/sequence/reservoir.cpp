@@ -7,16 +7,11 @@
 #include <cmath>
 #include <limits>
 
-#include "support/caught.hpp"
-#include "support/close.hpp"
-#include "support/random_tensor.hpp"
-#include "unspool/ops.hpp"
+#include "support/layers.hpp"
 
 namespace us = unspool;
-using us::test::difference;
-using us::test::random_tensor;
+using namespace us::test;
 using Var = us::Var<double>;
-using Values = std::vector<double>;
 
 namespace {
 

@@ -1,19 +1,16 @@
 // The gradient of a parameter used at T steps is the sum over T unshared copies, whatever the graph.
 #include <doctest/doctest.h>
 
-#include "support/close.hpp"
-#include "support/random_tensor.hpp"
-#include "unspool/ops.hpp"
+#include "support/layers.hpp"
 #include "unspool/parameter.hpp"
 
 namespace us = unspool;
-using us::test::random_tensor;
-using Values = std::vector<double>;
+using namespace us::test;
+using Var = us::Var<double>;
 
 namespace {
 
 constexpr int steps = 6;
-using Var = us::Var<double>;
 using Parameter = us::Parameter<double>;
 using Tape = us::Tape<double>;
 

@@ -5,18 +5,12 @@
 
 #include <algorithm>
 
-#include "support/caught.hpp"
-#include "support/close.hpp"
-#include "support/random_tensor.hpp"
-#include "unspool/gradcheck.hpp"
-#include "unspool/layers.hpp"
+#include "support/layers.hpp"
 #include "unspool/stream.hpp"
 
 namespace us = unspool;
-using us::test::difference;
-using us::test::random_tensor;
+using namespace us::test;
 using Var = us::Var<double>;
-using Lengths = std::vector<std::int64_t>;
 
 namespace {
 

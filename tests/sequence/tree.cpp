@@ -4,32 +4,18 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
-#include <numeric>
 
-#include "support/caught.hpp"
-#include "support/close.hpp"
-#include "support/random_tensor.hpp"
-#include "unspool/gradcheck.hpp"
-#include "unspool/layers.hpp"
-#include "unspool/ops.hpp"
+#include "support/by_hand.hpp"
+#include "support/layers.hpp"
 
 namespace us = unspool;
-using us::test::difference;
-using us::test::random_tensor;
+using namespace us::test;
 using Var = us::Var<double>;
-using Values = std::vector<double>;
 using Numbers = std::vector<std::int64_t>;
 
 namespace {
 
 constexpr std::int64_t I = 3, H = 4;
-
-double sigmoid_of(double x) { return 1 / (1 + std::exp(-x)); }
-
-/// Row `row` of W times x.
-double row_times(std::span<const double> W, std::int64_t row, const Values& x) {
-  return std::inner_product(x.begin(), x.end(), W.begin() + row * std::ssize(x), 0.0);
-}
 
 struct NodeState {
   Values h, c;

@@ -6,18 +6,13 @@
 #include <array>
 #include <tuple>
 
-#include "support/caught.hpp"
-#include "support/close.hpp"
-#include "support/random_tensor.hpp"
+#include "support/layers.hpp"
 #include "support/uneven.hpp"
 #include "tape/tape_core.hpp"
-#include "unspool/layers.hpp"
 
 namespace us = unspool;
-using us::test::difference;
-using us::test::random_tensor;
+using namespace us::test;
 using Var = us::Var<double>;
-using Lengths = std::vector<std::int64_t>;
 
 namespace {
 
