@@ -8,13 +8,6 @@
 namespace unspool {
 namespace {
 
-// Calls write(i, the kept and scaled from[i] or 0) for every element. A NaN that is dropped has no influence.
-template <class T, class Write>
-void apply(const RandomMask& mask, std::int64_t n, const T* from, Write write) {
-  const T scale = static_cast<T>(mask.scale());
-  mask.each(0, n, [&](std::int64_t i, bool dropped) { write(i, dropped ? T{0} : from[i] * scale); });
-}
-
 struct Dropout {
   static Shape infer(const InferArgs& a) {
     check_probability(a);
@@ -22,19 +15,13 @@ struct Dropout {
   }
   template <class T>
   static void forward(const ForwardArgs<T>& a) {
-    T* y = a.y().data;
-    apply(RandomMask(a), a.y().size, a.x(0).data, [y](std::int64_t i, T v) { y[i] = v; });
+    RandomMask(a).drop(0, a.y().size, a.x(0).data, a.y().data, false);
   }
   template <class T>
   static void backward(const BackwardArgs<T>& a) {
     bool first;
-    T* dx = a.dx(0).touch(first);
-    if (dx == nullptr) return;
-    const auto dy = a.dy();
-    if (first)
-      apply(RandomMask(a), dy.size, dy.data, [dx](std::int64_t i, T v) { dx[i] = v; });
-    else
-      apply(RandomMask(a), dy.size, dy.data, [dx](std::int64_t i, T v) { dx[i] += v; });
+    T* const dx = a.dx(0).touch(first);
+    if (dx != nullptr) RandomMask(a).drop(0, a.dy().size, a.dy().data, dx, !first);
   }
 };
 

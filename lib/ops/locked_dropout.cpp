@@ -11,13 +11,15 @@ namespace {
 
 constexpr int first_row = 3;  // attribute words before the ids
 
-template <class T, class Write>
-void apply(const RandomMask& mask, std::span<const std::int64_t> rows, std::int64_t width, const T* from, Write write) {
-  const T scale = static_cast<T>(mask.scale());
-  for (std::size_t r = 0; r < rows.size(); ++r) {
-    const std::int64_t at = static_cast<std::int64_t>(r) * width;
-    mask.each(rows[r], width,
-              [&](std::int64_t i, bool dropped) { write(at + i, dropped ? T{0} : from[at + i] * scale); });
+template <class T>
+void drop(const detail::ArgsBase& a, const Shape& shape, const T* from, T* to, bool accumulate) {
+  if (shape.size() == 0) return;
+  const auto rows = a.list(first_row);
+  const std::int64_t width = shape.size() / shape[0];
+  const RandomMask mask(a);
+  for (const std::int64_t row : rows) {
+    mask.drop(row, width, from, to, accumulate);
+    from += width, to += width;
   }
 }
 
@@ -35,23 +37,13 @@ struct LockedDropout {
   }
   template <class T>
   static void forward(const ForwardArgs<T>& a) {
-    T* const y = a.y().data;
-    const auto rows = a.list(first_row);
-    if (a.y().size == 0) return;
-    apply(RandomMask(a), rows, a.y().size / a.y().extent(0), a.x(0).data, [y](std::int64_t i, T v) { y[i] = v; });
+    drop(a, a.call().node->shape(), a.x(0).data, a.y().data, false);
   }
   template <class T>
   static void backward(const BackwardArgs<T>& a) {
-    const View<const T> dy = a.dy();
     bool first;
     T* const dx = a.dx(0).touch(first);
-    if (dx == nullptr || dy.size == 0) return;
-    const auto rows = a.list(first_row);
-    const std::int64_t width = dy.size / dy.extent(0);
-    if (first)
-      apply(RandomMask(a), rows, width, dy.data, [dx](std::int64_t i, T v) { dx[i] = v; });
-    else
-      apply(RandomMask(a), rows, width, dy.data, [dx](std::int64_t i, T v) { dx[i] += v; });
+    if (dx != nullptr) drop(a, a.call().node->shape(), a.dy().data, dx, !first);
   }
 };
 

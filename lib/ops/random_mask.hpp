@@ -22,13 +22,18 @@ class RandomMask {
   /// What a kept element is multiplied with, so that the mean stays.
   double scale() const { return p_ < 1 ? 1 / (1 - p_) : 0; }
 
+  /// to[i] (=|+=) from[i] * scale() for i in 0..n-1, 0 where the mask hits: a NaN there has no influence.
+  template <class T>
+  void drop(std::int64_t row, std::int64_t n, const T* from, T* to, bool accumulate) const {
+    const kernels::MaskArgs mask{seed_, draw_, first_block(row, n), threshold_};
+    kernels::kernel_table<T>().dropout(n, mask, static_cast<T>(scale()), from, to, accumulate);
+  }
   /// Calls f(i, hit) for i in 0..n-1. Row `row` has positions of its own: rows of equal n and number share one mask.
   template <class F>
   void each(std::int64_t row, std::int64_t n, F f) const {
-    const std::int64_t row_blocks = (n + Lanes::words - 1) / Lanes::words * Lanes::lanes;
+    const std::uint64_t first = first_block(row, n);
     for (std::int64_t start = 0; start < n; start += Lanes::words) {
-      const Lanes bits(seed_, draw_,
-                       static_cast<std::uint64_t>(row * row_blocks + start / Lanes::words * Lanes::lanes));
+      const Lanes bits(seed_, draw_, first + static_cast<std::uint64_t>(start / Lanes::words * Lanes::lanes));
       const std::int64_t count = std::min<std::int64_t>(Lanes::words, n - start);
       for (std::int64_t i = 0; i < count; ++i) f(start + i, bits.word[i] < threshold_);
     }
@@ -36,6 +41,9 @@ class RandomMask {
 
  private:
   using Lanes = detail::PhiloxLanes;
+  static std::uint64_t first_block(std::int64_t row, std::int64_t n) {
+    return static_cast<std::uint64_t>(row * ((n + Lanes::words - 1) / Lanes::words * Lanes::lanes));
+  }
   std::uint64_t seed_, draw_, threshold_;
   double p_;
 };

@@ -49,6 +49,12 @@ struct AdagradArgs {
   int64_t step = 1;
 };
 
+/// Which elements a random mask hits: element i where word i of a Philox stream is below `threshold`, at most 2^32. Words
+/// are counted from a block on, in the order of PhiloxLanes (base/philox_lanes.hpp).
+struct MaskArgs {
+  std::uint64_t seed, stream, first_block, threshold;
+};
+
 /// A register tile of the matrix product: C[rows, columns] = A B over k steps, plus what lies at `from` with rows ld_from
 /// apart (C itself, say) unless that is null. `rows` and the number of column vectors are the entry's place in
 /// GemmKernels::tile. Element (i, p) of A is a[p * rows + i]; vector j of row p of B is at
@@ -110,6 +116,9 @@ struct KernelTable {
   UnaryGrad softplus_grad;  // kept = x: dy * sigmoid(x)
   void (*scale_grad)(int64_t n, const T* dy, T a, T* dx, bool accumulate);  // dy * a
   void (*copy_grad)(int64_t n, const T* dy, T* dx, bool accumulate);        // dy
+
+  /// y (=|+=) x * scale, 0 where the mask hits, whatever x is there.
+  void (*dropout)(int64_t n, const MaskArgs& mask, T scale, const T* x, T* y, bool accumulate);
 
   // Reductions: the order is fixed by n and the instruction set. Sums of float collect block sums in double.
   T (*sum)(int64_t n, const T* x);

@@ -1,6 +1,9 @@
 // Kernels that work on elements one by one, and on rows with a number for each column.
 #pragma once
 
+#include <algorithm>
+
+#include "base/philox_lanes.hpp"
 #include "tensor/kernels.hpp"
 #include "tensor/reference/put.hpp"
 #include "unspool/maths.hpp"
@@ -61,6 +64,14 @@ void elementwise(KernelTable<T>& t) {
   };
   t.fill = [](int64_t n, T value, T* y) {
     for (int64_t i = 0; i < n; ++i) y[i] = value;
+  };
+  t.dropout = [](int64_t n, const MaskArgs& mask, T scale, const T* x, T* y, bool accumulate) {
+    using Lanes = unspool::detail::PhiloxLanes;
+    for (int64_t start = 0; start < n; start += Lanes::words) {
+      const Lanes bits(mask.seed, mask.stream, mask.first_block + static_cast<std::uint64_t>(start / 4));
+      for (int64_t i = 0; i < std::min<int64_t>(n - start, Lanes::words); ++i)
+        put(y[start + i], bits.word[i] < mask.threshold ? T(0) : scaled(scale, x[start + i]), accumulate);
+    }
   };
   t.muladd = [](int64_t n, const T* a, const T* b, T* y) {
     for (int64_t i = 0; i < n; ++i) y[i] += a[i] * b[i];

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "tensor/kernels.hpp"
+#include "tensor/simd/dropout.hpp"
 #include "tensor/simd/elementwise.hpp"
 #include "tensor/simd/gates.hpp"
 #include "tensor/simd/gemm_tile.hpp"
@@ -54,6 +55,7 @@ constexpr KernelTable<T> make_table(Isa isa) {
           .softplus_grad = unary_grad<A, T, grad::Softplus>,
           .scale_grad = scale_grad<A, T>,
           .copy_grad = copy_grad<A, T>,
+          .dropout = dropout<A, T>,
           .sum = sum<A, T>,
           .dot = dot<A, T>,
           .sum_squares = sum_squares<A, T>,
