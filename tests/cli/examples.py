@@ -36,6 +36,10 @@ def run(program, arguments):
     return "\n".join(re.sub(r"(after|,) \d+ s\b", "", line) for line in result.stdout.splitlines() if not line.startswith("  step"))
 
 
+def told(program, arguments):
+    return subprocess.run([program, *map(str, arguments)], capture_output=True, text=True, timeout=20)
+
+
 def main():
     program, name = sys.argv[1], sys.argv[2]
     arguments, pattern, low, high = CASES[name]
@@ -44,8 +48,15 @@ def main():
     figure = float(re.search(pattern, output).group(1))
     assert low <= figure <= high, f"{figure} is not in {low}..{high}"
     assert run(program, [*arguments, "--threads", 2]) == output, "two threads gave other numbers than one"
-    wrong = subprocess.run([program, "--no-such-option", "1"], capture_output=True, text=True, timeout=10)
-    assert wrong.returncode == 2 and "--threads" in wrong.stderr, wrong
+    for words in (["--no-such-option", 1], ["--threads", 0], ["--threads", "two"], ["--threads", 1.5], ["--threads"]):
+        wrong = told(program, words)
+        assert wrong.returncode == 2 and "--threads" in wrong.stderr, wrong
+    files = {"bible": "--data", "brown": "--data", "cmudict": "--data", "names": "--male", "names_from_gender": "--female"}
+    if name in files:
+        wrong = told(program, [*arguments, files[name], "/nowhere/at/all"])
+        assert wrong.returncode == 1 and "/nowhere/at/all" in wrong.stderr and "terminate" not in wrong.stderr, wrong
+    listed = told(program, ["--help"])
+    assert listed.returncode == 0 and "--threads 1" in listed.stdout, listed
 
 
 main()
