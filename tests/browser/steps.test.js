@@ -126,6 +126,25 @@ test("boxes of one column never overlap", async ({open}) => {
   equal(overlaps, [], "pairs");
 });
 
+test("two states that a step starts from stand in rows of their own, as two sources", async ({open}) => {
+  const r = new demo.Recorder();
+  let [h, c] = [r.node("input", [], [1, 3]), r.node("input", [], [1, 3])];
+  const first = r.nodes.length,
+    steps = 4;
+  for (r.step = 0; r.step < steps; r.step++) {
+    const x = r.node("variable", [], [1, 3]);
+    [h, c] = ["new_h", "new_c"].map((op) => r.node(op, [x, h, c], [1, 3]));
+  }
+  const file = demo.toFile(r, {first, period: 3, steps});
+  const page = await open(file, {fragment: "#d=ops"});
+  const places = await page.evaluate(() => {
+    const {scene} = window.unspool.view;
+    return [0, 1].map((node) => [scene.x[scene.units.of[node]], scene.y[scene.units.of[node]]]);
+  });
+  equal(places[0][0], places[1][0], "one above the other");
+  equal(Math.abs(places[0][1] - places[1][1]), 64, "a row apart");
+});
+
 test("the textbook's letters stand in the boxes of a vanilla network", async ({open}) => {
   const page = await open(demo.rnn(4));
   const letters = await page.evaluate(() => {
