@@ -33,10 +33,11 @@ struct AttentionMemory {
   Var<T> mask;    ///< [B,S]: 1 where a row has the step, else 0
 };
 
+/// What one query of each row finds in a memory of S steps.
 template <Scalar T = float>
 struct Attended {
-  Var<T> context;  ///< the values' mean by the weights
-  Var<T> weights;  ///< one for each step of the memory, summing to 1; 0 in the padding
+  Var<T> context;  ///< [B,memory]: the values' mean by the weights
+  Var<T> weights;  ///< [B,S]: one for each step of the memory, summing to 1; 0 in the padding
 };
 
 /// Weights are the softmax of the scores over the steps that a row has. A row without steps has weights and context 0.

@@ -47,6 +47,7 @@ UNSPOOL_API Split split(std::int64_t count, const SplitOptions& options = {});
 /// The same by what an item is, a word or a file name: independent of order, and equal items stay together, so that
 /// nothing that is held out was trained on.
 UNSPOOL_API Split split(std::span<const std::string_view> keys, const SplitOptions& options = {});
+/// Where one key goes.
 UNSPOOL_API Part part_of(std::string_view key, const SplitOptions& options = {});
 /// Exactly round(fraction * count) items for validation and for test: those that split() draws the lowest numbers for.
 /// Appending items may move a few of the others.

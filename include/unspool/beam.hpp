@@ -25,6 +25,7 @@ struct BeamOptions {
   bool early = true;  ///< done once no live hypothesis could win by ending at the next step; false: at any later one
 };
 
+/// A result of the search, or a beginning of one.
 struct Hypothesis {
   std::vector<std::int64_t> symbols;  ///< without the end
   double log_prob = 0;                ///< of all symbols, the end included
@@ -46,12 +47,13 @@ class UNSPOOL_API BeamSearch {
   std::span<const std::int64_t> symbols() const noexcept { return symbols_; }
   /// For each live hypothesis the row it had before the last advance(): which state it goes on from.
   std::span<const std::int64_t> parents() const noexcept { return parents_; }
+  /// The number of live hypotheses.
   std::int64_t live() const noexcept { return static_cast<std::int64_t>(symbols_.size()); }
 
   /// Takes one step: logits [live(),V] of the symbols after the live hypotheses, normalised here (log-probabilities are
   /// logits too). A symbol with -inf is impossible; a row where all are ends without a result. Equal probabilities are
-  /// ordered by row, then symbol. Throws shape_mismatch for another number of logits, index_out_of_range when V does not
-  /// hold the end symbol, nonfinite for a NaN or +inf, bad_argument once done.
+  /// ordered by row, then symbol. Throws shape_mismatch for another number of logits, index_out_of_range when V does
+  /// not hold the end symbol, nonfinite for a NaN or +inf, bad_argument once done.
   template <Scalar T>
   void advance(std::span<const T> logits);
 

@@ -30,8 +30,8 @@ struct CellInit {
 };
 
 struct RNNCellOptions {
-  std::int64_t input = 0;
-  std::int64_t hidden = 0;
+  std::int64_t input = 0;   ///< I, width of x
+  std::int64_t hidden = 0;  ///< H, number of units
   Nonlinearity nonlinearity = Nonlinearity::tanh;
   double leak = 1;          ///< a in h' = (1 - a) h + a f(...), above 0 and at most 1; the smaller the slower
   bool learn_leak = false;  ///< one rate for each unit, learnt as sigmoid("leak"), from `leak` on; then below 1
@@ -40,26 +40,26 @@ struct RNNCellOptions {
 };
 
 struct LSTMCellOptions {
-  std::int64_t input = 0;
-  std::int64_t hidden = 0;
+  std::int64_t input = 0;       ///< I, width of x
+  std::int64_t hidden = 0;      ///< H, number of units
   std::int64_t projection = 0;  ///< P: h is W_hr o tanh(c), P wide instead of H; 0: no projection
   bool peephole = false;        ///< gates see the memory cell
   bool layer_norm = false;      ///< sums and memory cell are normalised
   double forget_bias = 0;       ///< added to the forget gate's bias at the start; see forget_gate_bias()
   CellInit init = {};
-  bool fused = true;
+  bool fused = true;  ///< as in RNNCellOptions
 };
 
 struct GRUCellOptions {
-  std::int64_t input = 0;
-  std::int64_t hidden = 0;
+  std::int64_t input = 0;   ///< I, width of x
+  std::int64_t hidden = 0;  ///< H, number of units
   Reset reset = Reset::after;
   CellInit init = {};
-  bool fused = true;
+  bool fused = true;  ///< as in RNNCellOptions
 };
 
-/// What an LSTM hands from step to step: the hidden state [B,H] (with a projection [B,P]), which is also its output, and
-/// the memory cell [B,H].
+/// What an LSTM hands from step to step: the hidden state [B,H] (with a projection [B,P]), which is also its output,
+/// and the memory cell [B,H].
 template <Scalar T = float>
 struct LSTMState {
   Var<T> h;
@@ -101,6 +101,7 @@ class Cell {
   /// Width of a step's output: the hidden width, or an LSTM's projection.
   std::int64_t output() const noexcept { return output_; }
   const std::string& name() const noexcept { return name_; }
+  /// The parameters, for initialising or exporting them.
   const detail::CellWeights<T>& weights() const noexcept { return weights_; }
 
   /// Extent of a state's Var number `part` but the batch's.
@@ -122,9 +123,9 @@ class Cell {
   bool fresh_;  // the parameters were added to the set, and not found there
 };
 
-/// h' = tanh or relu of (x W_ih^T + b_ih + h W_hh^T + b_hh): Elman, Cognitive Science 14(2), 1990. With a leak a < 1 the
-/// units are leaky: h' = (1 - a) h + a tanh or relu of the same, so that h forgets with a time constant of about 1 / a
-/// steps (Jaeger et al., Neural Networks 20(3), 2007, eq. 3 with gain 1); a learnt leak adds "name.leak" [H].
+/// h' = tanh or relu of (x W_ih^T + b_ih + h W_hh^T + b_hh): Elman, Cognitive Science 14(2), 1990. With a leak a < 1
+/// the units are leaky: h' = (1 - a) h + a tanh or relu of the same, so that h forgets with a time constant of about
+/// 1 / a steps (Jaeger et al., Neural Networks 20(3), 2007, eq. 3 with gain 1); a learnt leak adds "name.leak" [H].
 template <Scalar T = float>
 class RNNCell : public Cell<T> {
  public:
@@ -139,6 +140,7 @@ class RNNCell : public Cell<T> {
   State step(const Var<T>& projected, const State& h, Where where = Where::current()) const;
   /// The same with another h, such as one with dropout, in the recurrent product alone.
   State step(const Var<T>& projected, const State& h, const Var<T>& recurrent, Where where = Where::current()) const;
+  /// Zeros [B,H].
   State zero_state(Tape<T>& tape, std::int64_t batch, Where where = Where::current()) const {
     return tape.zeros({batch, this->hidden()}, where);
   }
@@ -154,6 +156,7 @@ class RNNCell : public Cell<T> {
   bool runs() const noexcept { return fused_ && !leaks(); }
 
   Nonlinearity nonlinearity() const noexcept { return nonlinearity_; }
+  /// Whether units are leaky, by a fixed or a learnt rate.
   bool leaks() const noexcept { return leak_ < 1 || learnt_leak_ != nullptr; }
 
  private:
@@ -167,13 +170,13 @@ class RNNCell : public Cell<T> {
 /// sigmoid and g = tanh of the four row blocks i, f, g, o of x W_ih^T + b_ih + h W_hh^T + b_hh; c' = f c + i g,
 /// h' = o tanh(c').
 ///
-/// projection: h' = (o tanh(c')) W_hr^T with "name.weight_hr" [P,H] (Sak, Senior and Beaufays, Interspeech 2014, without
-/// the non-recurrent part), as PyTorch's proj_size; weight_hh is [4H,P] then.
+/// projection: h' = (o tanh(c')) W_hr^T with "name.weight_hr" [P,H] (Sak, Senior and Beaufays, Interspeech 2014,
+/// without the non-recurrent part), as PyTorch's proj_size; weight_hh is [4H,P] then.
 /// peephole: p_i c, p_f c and p_o c' are added to the sums of i, f and o (Gers and Schmidhuber, IJCNN 2000), with
 /// "name.weight_peephole" [3H], blocks i, o, f, which is ONNX's P.
-/// layer_norm: the sums are LN(x W_ih^T) + b_ih + LN(h W_hh^T) + b_hh, each LN over all 4H, and h' = o tanh(LN(c')) (Ba,
-/// Kiros and Hinton, arXiv:1607.06450, eq. 20 to 22), with gains "name.norm_ih_weight" [4H], "name.norm_hh_weight" [4H],
-/// "name.norm_c_weight" [H] and shifts "..._bias".
+/// layer_norm: the sums are LN(x W_ih^T) + b_ih + LN(h W_hh^T) + b_hh, each LN over all 4H, and h' = o tanh(LN(c'))
+/// (Ba, Kiros and Hinton, arXiv:1607.06450, eq. 20 to 22), with gains "name.norm_ih_weight" [4H], "name.norm_hh_weight"
+/// [4H], "name.norm_c_weight" [H] and shifts "..._bias".
 template <Scalar T = float>
 class LSTMCell : public Cell<T> {
  public:
@@ -184,10 +187,11 @@ class LSTMCell : public Cell<T> {
 
   /// x W_ih^T + b_ih for x [..., I], normalised where the cell is.
   Var<T> project(const Operand<T>& x, Where where = Where::current()) const;
-  /// x [B,I], h and c [B,H] -> h' and c' [B,H].
+  /// x [B,I], h and c [B,H] -> h' and c' [B,H]. Nodes are in the scope `name`.
   State operator()(const Var<T>& x, const State& state, Where where = Where::current()) const;
   /// The same from an input that project() has been applied to, [B,4H].
   State step(const Var<T>& projected, const State& state, Where where = Where::current()) const;
+  /// Zeros: h [B,H] or, with a projection, [B,P], and c [B,H].
   State zero_state(Tape<T>& tape, std::int64_t batch, Where where = Where::current()) const {
     return {tape.zeros({batch, this->output()}, where), tape.zeros({batch, this->hidden()}, where)};
   }
@@ -206,6 +210,7 @@ class LSTMCell : public Cell<T> {
   /// Null where the cell has none.
   Parameter<T>* weight_hr() const noexcept { return weight_hr_; }
   Parameter<T>* weight_peephole() const noexcept { return weight_peephole_; }
+  /// Whether sums and memory cell are normalised.
   bool normalizes() const noexcept { return norm_c_.weight != nullptr; }
 
  private:
@@ -224,14 +229,16 @@ class GRUCell : public Cell<T> {
  public:
   using State = Var<T>;
 
+  /// Throws bad_argument unless input and hidden are above 0, duplicate_name.
   GRUCell(ParameterSet<T>& params, std::string name, const GRUCellOptions& options, const std::string& suffix = "");
 
-  /// x [B,I], h [B,H] -> h' [B,H].
+  /// x [B,I], h [B,H] -> h' [B,H]. Nodes are in the scope `name`.
   State operator()(const Var<T>& x, const State& h, Where where = Where::current()) const;
   /// The same from an input that project() has been applied to, [B,3H].
   State step(const Var<T>& projected, const State& h, Where where = Where::current()) const;
   /// The same with another h, such as one with dropout, in the recurrent product alone.
   State step(const Var<T>& projected, const State& h, const Var<T>& recurrent, Where where = Where::current()) const;
+  /// Zeros [B,H].
   State zero_state(Tape<T>& tape, std::int64_t batch, Where where = Where::current()) const {
     return tape.zeros({batch, this->hidden()}, where);
   }

@@ -26,7 +26,8 @@ struct ChartOptions {
   int height = 400;  ///< pixels, at least 150
 };
 
-/// Throws bad_argument for a size below the least, or an x that is neither empty nor as long as its y.
+/// The lines over their axes, as the text of an SVG file. Throws bad_argument for a size below the least, or an x that
+/// is neither empty nor as long as its y.
 UNSPOOL_API std::string svg_line_chart(std::span<const ChartSeries> series, const ChartOptions& options = {});
 inline std::string svg_line_chart(const ChartSeries& series, const ChartOptions& options = {}) {
   return svg_line_chart(std::span(&series, 1), options);

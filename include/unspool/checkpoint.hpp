@@ -58,8 +58,8 @@ class PartBody final : public StepBody {
 /// f(inputs...), of which only the result is kept: backward() calls f once more. Inputs and result are Vars or states
 /// (state.hpp). f may use parameters and other Vars too, draw random numbers (the same ones again) and contain further
 /// checkpoints; it is copied, and what it refers to must live until backward(). It is called once if the tape keeps
-/// gradient norms or a ledger. Throws what f throws; when f throws during backward(), parameter gradients hold a part of
-/// the sum, and the tape can be reset and used again.
+/// gradient norms or a ledger. Throws what f throws; when f throws during backward(), parameter gradients hold a part
+/// of the sum, and the tape can be reset and used again.
 template <class F, class... Inputs>
 auto checkpoint(F f, const Inputs&... inputs) {
   static_assert(sizeof...(Inputs) > 0, "a checkpoint needs an input: it tells the tape");

@@ -16,8 +16,8 @@
 namespace unspool {
 
 struct CRFOptions {
-  std::int64_t tags = 0;
-  Init init = uniform(-0.1, 0.1);
+  std::int64_t tags = 0;           ///< K
+  Init init = uniform(-0.1, 0.1);  ///< of all three parameters
 };
 
 /// One row's tags, as many as it has steps, and their score: the sum of emissions and transitions along them.

@@ -19,7 +19,7 @@ struct CtcPath {
 struct CtcBeamOptions {
   std::int64_t width = 16;  ///< prefixes kept after each step
   std::int64_t best = 1;    ///< results a row, at most `width`
-  std::int64_t blank = 0;
+  std::int64_t blank = 0;   ///< the class that stands for no label
 };
 
 namespace detail {

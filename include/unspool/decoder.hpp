@@ -57,9 +57,9 @@ template <Scalar T>
 Sequence<T> at_every_step(const Var<T>& context, const Sequence<T>& xs, Where where = Where::current());
 
 struct ConditionedCellOptions {
-  std::int64_t input = 0;
-  std::int64_t hidden = 0;
-  std::int64_t context = 0;  ///< width
+  std::int64_t input = 0;    ///< I, width of x
+  std::int64_t hidden = 0;   ///< H, width of the cell's output
+  std::int64_t context = 0;  ///< C, width of the context
   Conditioning conditioning = Conditioning::both;
 };
 
@@ -123,8 +123,8 @@ enum class AttentionOrder : std::uint8_t {
 };
 
 struct AttentionDecoderOptions {
-  std::int64_t input = 0;
-  std::int64_t hidden = 0;
+  std::int64_t input = 0;                                   ///< I, width of x
+  std::int64_t hidden = 0;                                  ///< H, width of the cell's output and of the decoder's
   std::int64_t memory = 0;                                  ///< width of the encoder's outputs
   std::int64_t context = 0;                                 ///< width of a fixed context besides; 0: none
   Conditioning conditioning = Conditioning::initial_state;  ///< how that context is used

@@ -12,12 +12,12 @@
 //   f(tape, params)      by all parameters of a set; directions and results have one tensor for each, in its order
 //   f(tape, x)           by one tensor
 //   f(tape, params, x)   by that tensor, with parameters that are constants
-// f returns a Var on the tape, the same one at every call. Its parameters are a copy of the caller's, in the tape's scalar,
-// whose names are known: a model that f builds finds them. Frozen parameters are constants. The caller's values and
-// gradients are not touched. Computed in double where duals are (all but vjp), also for float.
+// f returns a Var on the tape, the same one at every call. Its parameters are a copy of the caller's, in the tape's
+// scalar, whose names are known: a model that f builds finds them. Frozen parameters are constants. The caller's values
+// and gradients are not touched. Computed in double where duals are (all but vjp), also for float.
 //
-// All throw shape_mismatch for a direction that does not fit, wrong_tape for a result from elsewhere, unsupported for an
-// op that has no rule for duals, out_of_memory, and what f throws.
+// All throw shape_mismatch for a direction that does not fit, wrong_tape for a result from elsewhere, unsupported for
+// an op that has no rule for duals, out_of_memory, and what f throws.
 #pragma once
 
 #include <utility>
@@ -159,8 +159,9 @@ VjpResult<T, Tensor<T>> vjp(F&& f, const ParameterSet<T>& params, const Tensor<T
   return {std::move(value), std::move(gradient[0])};
 }
 
-/// Forward over reverse mode: the exact product of f's Hessian with `direction`, and the gradient beside it (Pearlmutter,
-/// Neural Computation 6(1), 1994). f returns one element; throws not_scalar, and no_gradient where it depends on nothing.
+/// Forward over reverse mode: the exact product of f's Hessian with `direction`, and the gradient beside it
+/// (Pearlmutter, Neural Computation 6(1), 1994). f returns one element; throws not_scalar, and no_gradient where it
+/// depends on nothing.
 template <RealScalar T, class F>
 HvpResult<T, TensorList<T>> hvp(F&& f, const ParameterSet<T>& params, const TensorList<T>& direction,
                                 const DerivativeOptions& options = {}) {
@@ -181,9 +182,9 @@ HvpResult<T, Tensor<T>> hvp(F&& f, const ParameterSet<T>& params, const Tensor<T
   return {r.value, std::move(r.gradient[0]), std::move(r.product[0])};
 }
 
-/// Gauss-Newton: Jᵀ H J v, where J is f's Jacobian and H the Hessian of loss(tape, z), a function of f's value z with one
-/// element. Never negative along v where the loss is convex in z (Schraudolph, Neural Computation 14(7), 2002). Throws
-/// not_scalar.
+/// Gauss-Newton: Jᵀ H J v, where J is f's Jacobian and H the Hessian of loss(tape, z), a function of f's value z with
+/// one element. Never negative along v where the loss is convex in z (Schraudolph, Neural Computation 14(7), 2002).
+/// Throws not_scalar.
 template <RealScalar T, class F, class L>
 GnvpResult<T, TensorList<T>> gnvp(F&& f, L&& loss, const ParameterSet<T>& params, const TensorList<T>& direction,
                                   const DerivativeOptions& options = {}) {

@@ -1,5 +1,6 @@
-// Dual: a number and its derivative in one direction. A tape of duals runs the same rules as any other, so that its forward
-// pass is a Jacobian-vector product and its walk back a Hessian-vector product. Functions are in unspool/maths.hpp.
+// Dual: a number and its derivative in one direction. A tape of duals runs the same rules as any other, so that its
+// forward pass is a Jacobian-vector product and its walk back a Hessian-vector product. Functions are in
+// unspool/maths.hpp.
 #pragma once
 
 #include <type_traits>
@@ -7,8 +8,8 @@
 namespace unspool {
 namespace maths {
 
-/// value + tangent ε with ε² = 0 (Clifford, Proceedings of the London Mathematical Society s1-4, 1873). Comparisons look at
-/// the value. A plain number is a constant: its tangent is 0.
+/// value + tangent ε with ε² = 0 (Clifford, Proceedings of the London Mathematical Society s1-4, 1873). Comparisons
+/// look at the value. A plain number is a constant: its tangent is 0.
 template <class T>
 struct Dual {
   using Value = T;

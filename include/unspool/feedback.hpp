@@ -15,21 +15,21 @@ namespace unspool {
 enum class Activation : std::uint8_t { identity, tanh, sigmoid, softmax };
 
 struct JordanCellOptions {
-  std::int64_t input = 0;
-  std::int64_t hidden = 0;
-  std::int64_t output = 0;
+  std::int64_t input = 0;                          ///< I, width of x
+  std::int64_t hidden = 0;                         ///< H, number of hidden units
+  std::int64_t output = 0;                         ///< O, width of what is fed back
   Nonlinearity nonlinearity = Nonlinearity::tanh;  ///< f, of the hidden units
   Activation activation = Activation::identity;    ///< g, of what is fed back
   CellInit init = {};                              ///< weight_hh is that of the fed-back output
 };
 
 /// Recurrence from the output instead of the hidden state: h = f(x W_ih^T + b_ih + y W_yh^T), o = h W_hy^T + b_hy,
-/// y' = g(o) (Jordan, ICS report 8604, 1986; Goodfellow, Bengio and Courville, Deep Learning, figure 10.4). The state is
-/// y [B,O]; a step's output is o, which is what losses with logits take. Parameters: "name.weight_ih" [H,I],
+/// y' = g(o) (Jordan, ICS report 8604, 1986; Goodfellow, Bengio and Courville, Deep Learning, figure 10.4). The state
+/// is y [B,O]; a step's output is o, which is what losses with logits take. Parameters: "name.weight_ih" [H,I],
 /// "name.weight_yh" [H,O], "name.bias_ih" [H], "name.weight_hy" [O,H], "name.bias_hy" [O], each with `suffix` appended.
 ///
-/// A step is a function of each row by itself. So where every y is known, as in teacher forcing, all steps are one call:
-/// cell(xs.packed(), delayed(targets, start).packed()).
+/// A step is a function of each row by itself. So where every y is known, as in teacher forcing, all steps are one
+/// call: cell(xs.packed(), delayed(targets, start).packed()).
 template <Scalar T = float>
 class JordanCell {
  public:
@@ -45,6 +45,7 @@ class JordanCell {
   Var<T> project(const Operand<T>& x, Where where = Where::current()) const;
   /// A step from an input that project() has been applied to, [B,H].
   std::pair<Var<T>, State> step(const Var<T>& projected, const State& y, Where where = Where::current()) const;
+  /// Zeros [B,O].
   State zero_state(Tape<T>& tape, std::int64_t batch, Where where = Where::current()) const {
     return tape.zeros({batch, output_}, where);
   }
@@ -76,9 +77,9 @@ template <Scalar T>
 Sequence<T> delayed(const Sequence<T>& xs, const Var<T>& initial, Where where = Where::current());
 
 struct ForcingOptions {
-  /// The probability that a row's step reads the target of the step before instead of the network's own output, drawn for
-  /// each step of each row: 1 is teacher forcing, 0 leaves the network to itself, in between is scheduled sampling (Bengio
-  /// et al., NeurIPS 2015).
+  /// The probability that a row's step reads the target of the step before instead of the network's own output, drawn
+  /// for each step of each row: 1 is teacher forcing, 0 leaves the network to itself, in between is scheduled sampling
+  /// (Bengio et al., NeurIPS 2015).
   double teacher = 1;
   bool detach = false;  ///< no gradient flows through an output that was fed back
 };
@@ -127,10 +128,10 @@ class ForcedCell {
 
 }  // namespace detail
 
-/// unroll() for a cell that reads its own output, the first Var of its state, while the right outputs are known: targets
-/// are of xs's lengths, with rows as wide as that Var. Where a cell picks symbols, the Var is what stands for the symbol
-/// (an embedding's row), and targets are what stands for the right ones. Throws shape_mismatch, bad_argument for a
-/// probability outside 0..1, and what unroll() throws.
+/// unroll() for a cell that reads its own output, the first Var of its state, while the right outputs are known:
+/// targets are of xs's lengths, with rows as wide as that Var. Where a cell picks symbols, the Var is what stands for
+/// the symbol (an embedding's row), and targets are what stands for the right ones. Throws shape_mismatch, bad_argument
+/// for a probability outside 0..1, and what unroll() throws.
 template <class Cell, Scalar T, class State>
 SequenceOutput<Sequence<T>, State> teacher_forced(Cell&& cell, const Sequence<T>& xs, const Sequence<T>& targets,
                                                   State initial, const ForcingOptions& options = {},
@@ -144,8 +145,8 @@ SequenceOutput<Sequence<T>, State> teacher_forced(Cell&& cell, const Sequence<T>
   return unroll(forced, xs, std::move(initial), {}, where);
 }
 
-// How the probability `teacher` falls over training (Bengio et al., section 2.4): values that map a step number, counted
-// from 0. Each throws bad_argument for a negative step or numbers that make no sense.
+// How the probability `teacher` falls over training (Bengio et al., section 2.4): values that map a step number,
+// counted from 0. Each throws bad_argument for a negative step or numbers that make no sense.
 
 /// max(least, start - slope step).
 struct UNSPOOL_API LinearDecay {

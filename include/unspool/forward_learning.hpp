@@ -8,8 +8,8 @@
 //   }
 //
 // With s_t = F(x_t, s_(t-1), w) the influence J_t = ds_t/dw obeys J_t = D_t J_(t-1) + F_t, D_t = ds_t/ds_(t-1) and F_t
-// the immediate part of ds_t/dw; a step's gradient is dL_t/ds_t J_t. D_t and F_t come from walking one step back, so any
-// cell learns this way. P below is the number of the cell's trained values, S of those of one row's state.
+// the immediate part of ds_t/dw; a step's gradient is dL_t/ds_t J_t. D_t and F_t come from walking one step back, so
+// any cell learns this way. P below is the number of the cell's trained values, S of those of one row's state.
 #pragma once
 
 #include <vector>
@@ -83,8 +83,8 @@ extern template class UNSPOOL_API Influence<double>;
 
 }  // namespace detail
 
-/// Runs a cell over a stream, one step at a time, and learns at each. `cell` is anything that unroll() takes; it lives as
-/// long as the learner, and treats each row by itself.
+/// Runs a cell over a stream, one step at a time, and learns at each. `cell` is anything that unroll() takes; it lives
+/// as long as the learner, and treats each row by itself.
 template <Scalar T, class Cell, class State>
 class ForwardLearner {
  public:

@@ -1,6 +1,6 @@
-// Why gradients vanish or explode: the Jacobians D_t = ds_t/ds_(t-1) of a recurrence's steps, whose product carries every
-// gradient back through time (Bengio, Simard and Frasconi, IEEE TNN 5(2), 1994; Pascanu, Mikolov and Bengio, ICML 2013,
-// section 2). Unlike the norms of one loss's gradients it does not depend on what the loss is.
+// Why gradients vanish or explode: the Jacobians D_t = ds_t/ds_(t-1) of a recurrence's steps, whose product carries
+// every gradient back through time (Bengio, Simard and Frasconi, IEEE TNN 5(2), 1994; Pascanu, Mikolov and Bengio, ICML
+// 2013, section 2). Unlike the norms of one loss's gradients it does not depend on what the loss is.
 //
 //   const us::GradientFlow flow = us::gradient_flow<>(cell, xs, cell.zero_state(tape, B));
 //   std::puts(us::flow_text(flow).c_str());
@@ -74,8 +74,8 @@ GradientFlow gradient_flow(Cell& cell, const Tensor<T>& xs, const State& initial
   return meter.finish();
 }
 
-/// What the figures say, in a few lines: the rate, whether gradients vanish (a thousandth is left before the beginning is
-/// reached), explode (a thousand times as much) or hold, over how many steps, and the step that is to blame.
+/// What the figures say, in a few lines: the rate, whether gradients vanish (a thousandth is left before the beginning
+/// is reached), explode (a thousand times as much) or hold, over how many steps, and the step that is to blame.
 UNSPOOL_API std::string flow_text(const GradientFlow& flow);
 
 enum class Nonlinearity : std::uint8_t;
@@ -83,9 +83,9 @@ enum class Nonlinearity : std::uint8_t;
 /// Pascanu's regulariser: the sum over the steps, and mean over the batch, of
 ///   (|d_t D_t| / |d_t| - 1)^2   with d_t = dL/dh_t and D_t = dh_t/dh_(t-1) = diag(f'(h_t)) w_hh,
 /// which asks a plain recurrence h_t = f(x_t w_ih^T + h_(t-1) w_hh^T + b) to hand gradients on as long as they came
-/// (Pascanu, Mikolov and Bengio, ICML 2013, section 3.3, equations 9 and 10). As there, its gradient is the immediate one
-/// for w_hh: states and gradients count as constants. states and gradients are h_t and d_t, [T,B,H]: values and grad() of
-/// what tape.keep_grad() kept in a first walk. Rows without a gradient do not count. Throws shape_mismatch.
+/// (Pascanu, Mikolov and Bengio, ICML 2013, section 3.3, equations 9 and 10). As there, its gradient is the immediate
+/// one for w_hh: states and gradients count as constants. states and gradients are h_t and d_t, [T,B,H]: values and
+/// grad() of what tape.keep_grad() kept in a first walk. Rows without a gradient do not count. Throws shape_mismatch.
 template <Scalar T>
 Var<T> gradient_norm_penalty(Tape<T>& tape, const Tensor<T>& states, const Tensor<T>& gradients,
                              Parameter<T>& weight_hh, Nonlinearity nonlinearity, Where where = Where::current());

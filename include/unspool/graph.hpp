@@ -212,11 +212,13 @@ UNSPOOL_API Graph read_graph(const std::string& path, std::int64_t max_nodes = 1
 UNSPOOL_API Graph parse_graph(std::string_view text, const std::string& name = "the graph",
                               std::int64_t max_nodes = 1 << 22);
 
+/// A node a line, as docs/graph-tool.md shows it; for reading and for comparing two recordings.
 UNSPOOL_API std::string graph_text(const Graph& graph);
 /// The graph file; the style says what a page shows first.
 UNSPOOL_API std::string graph_json(const Graph& graph, const GraphStyle& style = {});
+/// Graphviz's language, with positions, so that `neato -n2` draws it as it is laid out here.
 UNSPOOL_API std::string graph_dot(const Graph& graph, const GraphStyle& style = {});
-/// The view that the style names.
+/// A picture, the view that the style names. Throws bad_argument for steps or scopes that cannot be read.
 UNSPOOL_API std::string graph_svg(const Graph& graph, const GraphStyle& style = {});
 
 /// A page that needs nothing else: no network, no other file.

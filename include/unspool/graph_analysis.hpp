@@ -28,6 +28,7 @@ struct GraphSummary {
   std::int64_t repetitions = 0;
   std::int64_t longest_path = 0;  ///< edges one after another
 };
+/// Counts what a graph has; linear in its nodes.
 UNSPOOL_API GraphSummary summarize(const Graph& graph);
 
 enum class GradientVerdict : std::uint8_t {
@@ -37,6 +38,7 @@ enum class GradientVerdict : std::uint8_t {
   exploding,  ///< more than a thousand times
   nonfinite   ///< a NaN or an infinity arrives somewhere
 };
+/// "vanishing" for GradientVerdict::vanishing.
 UNSPOOL_API std::string_view verdict_name(GradientVerdict verdict);
 
 /// How the gradient of what one scope hands from step to step fares on its way back.
@@ -57,11 +59,13 @@ struct FirstNonfinite {
   std::string explanation;  ///< what went in and what came out
 };
 
+/// How gradients fare, scope by scope.
 struct GradientReport {
   std::vector<GradientCourse> courses;
   GradientVerdict verdict = GradientVerdict::unknown;  ///< the worst
   FirstNonfinite first;
 };
+/// Of a graph captured after backward() on a tape with keep_gradient_norms; without norms the verdict is unknown.
 UNSPOOL_API GradientReport gradient_report(const Graph& graph);
 
 /// A holder of memory: what it is, how much, how many of it.
@@ -71,6 +75,7 @@ struct MemoryHolder {
   std::int64_t count = 0;
 };
 
+/// The moment of a forward and backward pass at which most memory is alive, and who holds it. In bytes.
 struct MemoryReport {
   std::int64_t peak_bytes = 0;
   std::int64_t peak_tick = 0;  ///< of the clock in docs/graph-format.md
@@ -80,6 +85,8 @@ struct MemoryReport {
   std::int64_t values = 0, saved = 0, bookkeeping = 0, gradients = 0, scratch = 0;  ///< at the peak
   std::vector<MemoryHolder> holders;  ///< who is alive at the peak, by scope and op, the largest first
 };
+/// Of a graph whose walk is known, that is captured after backward() with keep_gradient_norms; else of the forward
+/// pass.
 UNSPOOL_API MemoryReport memory_report(const Graph& graph);
 
 /// What it costs to walk back within a budget: what does not fit is forgotten and computed again, as plan() has it.
@@ -95,6 +102,7 @@ struct BudgetReport {
   std::int64_t extra_steps = 0;  ///< computed again
   double time_factor = 1;        ///< against keeping everything, with a backward step of two forward ones
 };
+/// For a budget of so many bytes; see plan.hpp.
 UNSPOOL_API BudgetReport budget_report(const Graph& graph, std::int64_t bytes);
 
 struct DiffOptions {
@@ -111,15 +119,15 @@ UNSPOOL_API std::vector<std::string> graph_diff(const Graph& a, const Graph& b, 
 /// bad_argument, with the place, for a query that cannot be read.
 UNSPOOL_API std::vector<std::uint32_t> query_graph(const Graph& graph, std::string_view query);
 
-/// The graph with the nodes alone whose scope the regular expression (POSIX extended) is found in, their parameters, and
-/// the edges between them. Throws bad_argument for a broken expression.
+/// The graph with the nodes alone whose scope the regular expression (POSIX extended) is found in, their parameters,
+/// and the edges between them. Throws bad_argument for a broken expression.
 UNSPOOL_API Graph select_scope(const Graph& graph, const std::string& expression);
 
 /// The graph without the nodes of other steps than those; what lies outside every step stays. Throws bad_argument.
 UNSPOOL_API Graph keep_steps(const Graph& graph, std::string_view steps);
 
-/// Steps by number, "0:8,-4:": from:to without to, negative ones from the end, an open side to the end.
-/// Throws bad_argument. `steps` are the ones there are, ascending; the result is a flag for each.
+/// Which of `steps`, ascending, a text names, a flag for each: "0:8,-4:" is from:to without to, negative ones from the
+/// end, an open side to the end. Throws bad_argument for a text that cannot be read.
 UNSPOOL_API std::vector<std::uint8_t> select_steps(const std::vector<std::int64_t>& steps, std::string_view text);
 
 /// The graph for other programs: GraphML; a trace in the JSON that Perfetto opens, with flops for time; Model Explorer.

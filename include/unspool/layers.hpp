@@ -14,8 +14,8 @@
 namespace unspool {
 
 struct LinearOptions {
-  std::int64_t input = 0;
-  std::int64_t output = 0;
+  std::int64_t input = 0;   ///< width of x
+  std::int64_t output = 0;  ///< width of y
   bool bias = true;
   std::optional<Init> weight_init = {};  ///< default: uniform in ±1/sqrt(input), and the bias too
   std::optional<Init> bias_init = {};
@@ -62,8 +62,8 @@ class Embedding {
   Var<T> operator()(Tape<T>& tape, const Ids& ids, Where where = Where::current()) const;
   /// The same for ids laid out in a shape, such as [T,B]: shape followed by width.
   Var<T> operator()(Tape<T>& tape, const Ids& ids, const Shape& shape, Where where = Where::current()) const;
-  /// The same for ids of ragged sequences, padded to [T,B] row-major: those beyond a row's end are not looked at. Throws
-  /// shape_mismatch for a number of ids that is not T times the number of lengths.
+  /// The same for ids of ragged sequences, padded to [T,B] row-major: those beyond a row's end are not looked at.
+  /// Throws shape_mismatch for a number of ids that is not T times the number of lengths.
   Sequence<T> sequence(Tape<T>& tape, const Ids& ids, const Ids& lengths, Where where = Where::current()) const;
 
   const std::string& name() const noexcept { return name_; }
@@ -78,8 +78,8 @@ class Embedding {
 // braces.
 
 struct RNNOptions {
-  std::int64_t input = 0;
-  std::int64_t hidden = 0;
+  std::int64_t input = 0;   ///< I, width of x
+  std::int64_t hidden = 0;  ///< H, units of each layer and direction
   Nonlinearity nonlinearity = Nonlinearity::tanh;
   double leak = 1;  ///< these as in RNNCellOptions
   bool learn_leak = false;
@@ -95,8 +95,8 @@ struct RNNOptions {
 };
 
 struct LSTMOptions {
-  std::int64_t input = 0;
-  std::int64_t hidden = 0;
+  std::int64_t input = 0;       ///< I, width of x
+  std::int64_t hidden = 0;      ///< H, units of each layer and direction
   std::int64_t projection = 0;  ///< these as in LSTMCellOptions
   bool peephole = false;
   bool layer_norm = false;
@@ -114,8 +114,8 @@ struct LSTMOptions {
 };
 
 struct GRUOptions {
-  std::int64_t input = 0;
-  std::int64_t hidden = 0;
+  std::int64_t input = 0;   ///< I, width of x
+  std::int64_t hidden = 0;  ///< H, units of each layer and direction
   Reset reset = Reset::after;
   int layers = 1;
   bool bidirectional = false;  ///< these as in StackOptions
@@ -128,8 +128,8 @@ struct GRUOptions {
   bool fused = true;
 };
 
-/// RNNCell over time: "name.weight_ih_l0", "name.weight_hh_l0", "name.bias_ih_l0", "name.bias_hh_l0", then the same with
-/// "_l0_reverse" where it is bidirectional, then "_l1", ...
+/// RNNCell over time: "name.weight_ih_l0", "name.weight_hh_l0", "name.bias_ih_l0", "name.bias_hh_l0", then the same
+/// with "_l0_reverse" where it is bidirectional, then "_l1", ...
 template <Scalar T = float>
 class RNN : public Recurrent<T, RNNCell<T>> {
  public:
@@ -143,6 +143,7 @@ class RNN : public Recurrent<T, RNNCell<T>> {
 template <Scalar T = float>
 class LSTM : public Recurrent<T, LSTMCell<T>> {
  public:
+  /// Throws as RNN's, and bad_argument for a projection that is not below hidden.
   LSTM(ParameterSet<T>& params, std::string name, const LSTMOptions& options);
 };
 
@@ -150,6 +151,7 @@ class LSTM : public Recurrent<T, LSTMCell<T>> {
 template <Scalar T = float>
 class GRU : public Recurrent<T, GRUCell<T>> {
  public:
+  /// Throws as RNN's.
   GRU(ParameterSet<T>& params, std::string name, const GRUOptions& options);
 };
 

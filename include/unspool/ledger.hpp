@@ -9,9 +9,9 @@
 namespace unspool {
 
 /// One step's share dW_t of a parameter's gradient dW = Σ_t dW_t. A share belongs to the step of the op that read the
-/// parameter. Where that op multiplies the rows of all steps of a Sequence at once (a layer's input projection, Linear),
-/// each row's part belongs to its step. Of any other tensor nobody knows which rows are which steps: Linear over [T,B,I]
-/// counts as `outside`; give it a Sequence.
+/// parameter. Where that op multiplies the rows of all steps of a Sequence at once (a layer's input projection,
+/// Linear), each row's part belongs to its step. Of any other tensor nobody knows which rows are which steps: Linear
+/// over [T,B,I] counts as `outside`; give it a Sequence.
 struct StepShare {
   static constexpr std::int64_t outside = -1;
 

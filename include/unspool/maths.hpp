@@ -1,5 +1,5 @@
-// The functions of <cmath> for every scalar that tapes exist for: what a rule calls, maths::exp(x), serves duals as well.
-// They lie beside Dual, so that `using std::exp; exp(x)` finds them too.
+// The functions of <cmath> for every scalar that tapes exist for: what a rule calls, maths::exp(x), serves duals as
+// well. They lie beside Dual, so that `using std::exp; exp(x)` finds them too.
 #pragma once
 
 #include <cmath>

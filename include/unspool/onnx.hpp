@@ -52,11 +52,11 @@ class OnnxModule {
   void (*add_)(detail::OnnxExport&, const void*);
 };
 
-/// Writes a chain of modules (Embedding, RNN, LSTM, GRU, Linear) as an ONNX model, operator set 14, for inference: dropout
-/// is left out. Numbers of steps and rows are symbolic, "time" and "batch".
+/// Writes a chain of modules (Embedding, RNN, LSTM, GRU, Linear) as an ONNX model, operator set 14, for inference:
+/// dropout is left out. Numbers of steps and rows are symbolic, "time" and "batch".
 ///
-/// inputs:  "ids" [time,batch], int64, where the first module is an embedding, else "x" [time,batch,I]; with a recurrent
-///          module also "sequence_lens" [batch], int32, and for each of them "initial_h" (and "initial_c")
+/// inputs:  "ids" [time,batch], int64, where the first module is an embedding, else "x" [time,batch,I]; with a
+///          recurrent module also "sequence_lens" [batch], int32, and for each of them "initial_h" (and "initial_c")
 ///          [layers * directions,batch,H]
 /// outputs: "y" [time,batch,width] and for each recurrent module "h_n" (and "c_n"), shaped as the initial states
 ///
@@ -64,8 +64,8 @@ class OnnxModule {
 /// Numbers of y beyond a row's length are unspecified. A row of length 0 keeps its initial state, as here.
 ///
 /// Throws unsupported, naming the module, for what ONNX has no operator for: projection, layer normalisation, leaky
-/// units, zoneout, cells of your own, an embedding that is not first; bad_argument for an empty chain or one of two scalar
-/// types; shape_mismatch where a module does not fit the one before it; file_write; out_of_memory.
+/// units, zoneout, cells of your own, an embedding that is not first; bad_argument for an empty chain or one of two
+/// scalar types; shape_mismatch where a module does not fit the one before it; file_write; out_of_memory.
 UNSPOOL_API void save_onnx(const std::string& path, std::initializer_list<OnnxModule> modules);
 
 namespace detail {

@@ -36,6 +36,7 @@ class Optimizer {
   /// Updates every parameter by its gradient. One that received no gradient counts as having zeros, so that momentum
   /// and weight decay go on; a frozen one is left alone, state and all. Gradients stay: see ParameterSet::zero_grad().
   void step();
+  /// The learning rate of the next step.
   double lr() const noexcept { return lr_; }
   /// Throws bad_argument unless lr is finite and at least 0.
   void set_lr(double lr);
@@ -92,6 +93,7 @@ struct RMSpropOptions {
 template <RealScalar T = float>
 class RMSprop : public Optimizer<T> {
  public:
+  /// Throws bad_argument for options outside their range.
   explicit RMSprop(const ParameterSet<T>& params, const RMSpropOptions& options = {});
 
  private:
@@ -111,6 +113,7 @@ struct AdagradOptions {
 template <RealScalar T = float>
 class Adagrad : public Optimizer<T> {
  public:
+  /// Throws bad_argument for options outside their range.
   explicit Adagrad(const ParameterSet<T>& params, const AdagradOptions& options = {});
 
  private:
@@ -130,6 +133,7 @@ struct AdamOptions {
 template <RealScalar T = float>
 class Adam : public Optimizer<T> {
  public:
+  /// Throws bad_argument for options outside their range.
   explicit Adam(const ParameterSet<T>& params, const AdamOptions& options = {});
 
  private:
@@ -149,6 +153,7 @@ struct AdamWOptions {
 template <RealScalar T = float>
 class AdamW : public Optimizer<T> {
  public:
+  /// Throws bad_argument for options outside their range.
   explicit AdamW(const ParameterSet<T>& params, const AdamWOptions& options = {});
 
  private:

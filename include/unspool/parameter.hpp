@@ -43,6 +43,7 @@ class Parameter : public Operand<T> {
   const std::string& name() const { return detail::parameter_name(*core_); }
   const Shape& shape() const { return detail::parameter_shape(*core_); }
   std::int64_t size() const { return shape().size(); }
+  /// The value, row-major.
   std::span<const T> values() const {
     return {static_cast<const T*>(detail::parameter_value(std::as_const(*core_))), count()};
   }
@@ -83,12 +84,12 @@ class ParameterSet {
     for (const Parameter<T>* p : parameters_) delete p;
   }
 
-  /// Throws duplicate_name, bad_shape, bad_argument (an initialiser that does not fit the shape), out_of_memory; where
-  /// the set is reopened, shape_mismatch for a name that is there with another shape.
+  /// A new parameter, initialised. Throws duplicate_name, bad_shape, bad_argument (an initialiser that does not fit the
+  /// shape), out_of_memory; where the set is reopened, shape_mismatch for a name that is there with another shape.
   Parameter<T>& add(std::string name, const Shape& shape, const Init& init);
-  /// Throws bad_argument when there is none of this name.
+  /// The parameter of a name. Throws bad_argument when there is none.
   Parameter<T>& operator[](std::string_view name) const;
-  /// Null when there is none of this name.
+  /// The parameter of a name, or null.
   Parameter<T>* find(std::string_view name) const noexcept;
 
   /// From now on add() of a name that is there returns that parameter with the value it has: a model can be built again
@@ -96,9 +97,11 @@ class ParameterSet {
   void reopen() noexcept { reopened_ = true; }
 
   std::size_t size() const noexcept { return parameters_.size(); }
+  /// The parameters in the order they were added. Throws std::out_of_range.
   Parameter<T>& at(std::size_t position) const { return *parameters_.at(position); }
   /// Number of trained values in all.
   std::int64_t value_count() const;
+  /// Parameter::zero_grad() of each.
   void zero_grad();
 
   // For range-based loops: for (Parameter<>& p : params).

@@ -3,7 +3,7 @@
 //
 //   std::cout << us::plan(1000, step_bytes, state_bytes, us::MiB(2));   // peak, forwards, slowdown, before anything runs
 //
-// unroll() with a byte budget follows such a plan by itself (checkpoint.hpp); Schedule is for loops of your own.
+// unroll() with a byte budget follows such a plan by itself (unroll.hpp); Schedule is for loops of your own.
 #pragma once
 
 #include <concepts>
@@ -15,7 +15,7 @@
 
 namespace unspool {
 
-// Whole numbers only: a NaN has no bytes.
+/// Bytes in so many kibibytes, mebibytes, gibibytes. Whole numbers only: a NaN has no bytes.
 constexpr std::int64_t KiB(std::integral auto n) { return static_cast<std::int64_t>(n) * 1024; }
 constexpr std::int64_t MiB(std::integral auto n) { return KiB(n) * 1024; }
 constexpr std::int64_t GiB(std::integral auto n) { return MiB(n) * 1024; }
@@ -112,8 +112,8 @@ UNSPOOL_API void drop_planner(const Planner* planner) noexcept;
 }  // namespace detail
 
 /// The actions of a plan, one after the other. A plan's schedule computes every step once, in order, before its first
-/// `back`; that is where a loss may come in. One from stored states begins where that has happened: the states lie on the
-/// stack, and its plan's forwards count the run that they come from.
+/// `back`; that is where a loss may come in. One from stored states begins where that has happened: the states lie on
+/// the stack, and its plan's forwards count the run that they come from.
 class UNSPOOL_API Schedule {
  public:
   /// Throws what plan() throws.

@@ -20,11 +20,14 @@ UNSPOOL_API std::array<std::uint32_t, 4> philox(std::array<std::uint32_t, 4> cou
 /// A reader of one Philox stream: draws are numbered from 0 and depend on (seed, stream, number) alone.
 class UNSPOOL_API Random {
  public:
+  /// At the stream's first draw.
   explicit Random(Seed seed, std::uint64_t stream = 0) : seed_(seed.value), stream_(stream) {}
 
+  /// 32 random bits.
   std::uint32_t bits();
   /// Uniform in [0, 1), 53 bits.
   double uniform();
+  /// Uniform in [low, high).
   double uniform(double low, double high) { return low + (high - low) * uniform(); }
   /// Standard normal by Box and Muller (1958); uses two uniforms a draw.
   double normal();

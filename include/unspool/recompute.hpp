@@ -88,7 +88,8 @@ struct BetweenBytes {
   std::int64_t kept = 0;
   std::int64_t walked = 0;
 };
-/// Shares a budget out among segments that are there at once, each in proportion to what it would keep. Throws bad_argument for an impossible budget, naming the least possible one.
+/// Shares a budget out among segments that are there at once, each in proportion to what it would keep. Throws
+/// bad_argument for an impossible budget, naming the least possible one.
 UNSPOOL_API std::vector<std::int64_t> share_budget(std::span<const StepCost> costs, const BetweenBytes& between,
                                                    std::int64_t budget, const char* op);
 /// What a gradient of so many bytes takes.

@@ -9,7 +9,8 @@
 
 namespace unspool::detail {
 
-/// The words an op with a list was recorded with, valid until the tape is reset or rewound past it. Throws stale_handle.
+/// The words an op with a list was recorded with, valid until the tape is reset or rewound past it. Throws
+/// stale_handle.
 UNSPOOL_API std::span<const std::int64_t> attributes_of(const Handle& x);
 /// x's tape. Throws stale_handle, naming `op`, for a Var that was never recorded.
 UNSPOOL_API TapeCore& tape_of(const Handle& x, const char* op);

@@ -47,8 +47,8 @@ std::int64_t output_width(const CellType& cell) {
 /// How a layer is run over a batch.
 struct RunOptions {
   /// Bytes that the layer's cells may take on the tape, such as us::MiB(64): all that UnrollOptions::memory counts, of
-  /// all cells, and the rows between them. Each cell has a part of it in proportion to what it would keep. Gradients keep
-  /// their bits.
+  /// all cells, and the rows between them. Each cell has a part of it in proportion to what it would keep. Gradients
+  /// keep their bits.
   std::int64_t memory = UnrollOptions::unlimited;
   bool outputs = true;  ///< false: the outputs are not wanted, only the last states; saves their memory
 };

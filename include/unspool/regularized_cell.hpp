@@ -19,7 +19,8 @@ struct StackOptions {
 
 namespace detail {
 
-/// A cell with recurrent dropout and zoneout around its step. Holds a copy of the cell and its options, or refers to them.
+/// A cell with recurrent dropout and zoneout around its step. Holds a copy of the cell and its options, or refers to
+/// them.
 template <Scalar T, class CellType, class State, bool copies = false>
 class RegularizedCell {
  public:

@@ -34,10 +34,11 @@ class EchoState : public RNN<T> {
 };
 
 /// Sets a layer to the least squares fit of y = x W^T + b over rows x [N,in] and y [N,out], given row-major, with
-/// `ridge` times the sum of W's squares as penalty (Lukosevicius, A practical guide to applying echo state networks, 2012,
-/// eq. 9). Computed in double. Drop the first steps of a reservoir, which still tell of the initial state, beforehand.
-/// Throws shape_mismatch for spans that are not of such rows, bad_argument for a negative ridge, for no rows, and where
-/// the equations have no single solution (raise the ridge); nonfinite for values that are; out_of_memory.
+/// `ridge` times the sum of W's squares as penalty (Lukosevicius, A practical guide to applying echo state networks,
+/// 2012, eq. 9). Computed in double. Drop the first steps of a reservoir, which still tell of the initial state,
+/// beforehand. Throws shape_mismatch for spans that are not of such rows, bad_argument for a negative ridge, for no
+/// rows, and where the equations have no single solution (raise the ridge); nonfinite for values that are;
+/// out_of_memory.
 template <RealScalar T>
 void fit_readout(Linear<T>& readout, std::type_identity_t<std::span<const T>> x,
                  std::type_identity_t<std::span<const T>> y, double ridge = 1e-8);

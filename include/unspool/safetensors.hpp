@@ -52,6 +52,7 @@ struct LoadReport {
   std::vector<Tensor> unused;        ///< tensors that are no parameter's
   std::vector<Misshapen> misshapen;  ///< of the right name and another shape
 
+  /// The file is these parameters' and nothing else's.
   bool exact() const noexcept { return missing.empty() && unused.empty() && misshapen.empty(); }
   /// `missing "a" [2], "b" [3]; unused "c" []; misshapen "d" is [2,3] and must be [3,2]`, past 64 KiB only counted.
   UNSPOOL_API std::string to_string() const;
@@ -63,9 +64,9 @@ struct LoadOptions {
 };
 
 /// Loads every parameter from the tensor of its name, as PyTorch's load_state_dict does. Where it is strict, nothing is
-/// loaded unless names and shapes agree exactly: weight_mismatch lists all that are missing, unused or misshapen. Where it
-/// is not, the report does. F16, BF16, F32 and F64 are converted: exactly where that widens; F64 into float parameters
-/// rounds to nearest even, and what is out of float's range becomes infinite. Throws file_open, file_format,
+/// loaded unless names and shapes agree exactly: weight_mismatch lists all that are missing, unused or misshapen. Where
+/// it is not, the report does. F16, BF16, F32 and F64 are converted: exactly where that widens; F64 into float
+/// parameters rounds to nearest even, and what is out of float's range becomes infinite. Throws file_open, file_format,
 /// weight_mismatch, unsupported (another dtype), out_of_memory.
 template <RealScalar T>
 LoadReport load_safetensors(ParameterSet<T>& params, const std::string& path, const LoadOptions& options = {});
@@ -87,6 +88,7 @@ class UNSPOOL_API TensorFile {
   NamedTensor operator[](std::size_t position) const;
   /// Empty when there is none of this name.
   std::optional<NamedTensor> find(std::string_view name) const;
+  /// The text that the file holds beside its tensors, in its order.
   Metadata metadata() const;
 
  private:

@@ -17,8 +17,8 @@ struct SamplingOptions {
   double top_p = 1;  ///< only the fewest most likely symbols whose probability reaches p (Holtzman et al., ICLR 2020)
 };
 
-/// The position of the largest logit, the lowest of equal ones. Throws bad_argument where there is none or all are -inf,
-/// nonfinite for a NaN or +inf.
+/// The position of the largest logit, the lowest of equal ones. Throws bad_argument where there is none or all are
+/// -inf, nonfinite for a NaN or +inf.
 template <Scalar T>
 UNSPOOL_API std::int64_t greedy(std::span<const T> logits);
 

@@ -32,8 +32,8 @@ class Sequence {
   /// x [T,B,...] with the length of each row, 0..T, in any order. What lies beyond a row's end is never read. Throws
   /// shape_mismatch, bad_argument.
   Sequence(const Var<T>& x, const Ids& lengths, Where where = Where::current());
-  /// PyTorch's PackedSequence: data [N,...], batch_sizes[t] rows at step t, and in sorted_indices each packed row's place
-  /// in the batch, 0, 1, ... where it is empty. Rows beyond batch_sizes[0] have no steps. Throws shape_mismatch,
+  /// PyTorch's PackedSequence: data [N,...], batch_sizes[t] rows at step t, and in sorted_indices each packed row's
+  /// place in the batch, 0, 1, ... where it is empty. Rows beyond batch_sizes[0] have no steps. Throws shape_mismatch,
   /// bad_argument, index_out_of_range.
   static Sequence from_packed(const Var<T>& data, const Ids& batch_sizes, const Ids& sorted_indices = {},
                               Where where = Where::current());
@@ -70,8 +70,8 @@ class Sequence {
     const LabelGuard rows = by_step();
     return with(f(packed()));
   }
-  /// Ops on packed() that are recorded while the guard lives count, in a ledger (unspool/ledger.hpp), for the steps that
-  /// their rows belong to. map() and the layers do this themselves.
+  /// Ops on packed() that are recorded while the guard lives count, in a ledger (unspool/ledger.hpp), for the steps
+  /// that their rows belong to. map() and the layers do this themselves.
   [[nodiscard]] LabelGuard by_step() const { return by_step(0, total()); }
   /// The same for ops on rows [first, first + count) of packed().
   [[nodiscard]] LabelGuard by_step(std::int64_t first, std::int64_t count) const {

@@ -1,5 +1,5 @@
-// Losses over a Sequence: what masks and lengths say for padded tensors, the sequence knows. Means are over the steps that
-// exist, of all rows, and 0 where there are none. The CRF layer has its form in crf.hpp.
+// Losses over a Sequence: what masks and lengths say for padded tensors, the sequence knows. Means are over the steps
+// that exist, of all rows, and 0 where there are none. The CRF layer has its form in crf.hpp.
 #pragma once
 
 #include "unspool/ops.hpp"

@@ -16,7 +16,7 @@ class UNSPOOL_API Shape {
   static constexpr int max_rank = 8;
 
   Shape() noexcept = default;
-  /// Throws bad_shape for a negative extent, more than 8 axes, or an element count that overflows 2^60.
+  /// Throws bad_shape for a negative extent, more than 8 axes, or more than 2^56 elements.
   Shape(std::initializer_list<std::int64_t> extents) : Shape(std::span(extents.begin(), extents.size())) {}
   explicit Shape(std::span<const std::int64_t> extents);
 
@@ -31,6 +31,7 @@ class UNSPOOL_API Shape {
   int rank() const noexcept { return rank_; }
   /// Product of the extents; 1 for a scalar.
   std::int64_t size() const noexcept { return size_; }
+  /// Whether an extent is 0.
   bool empty() const noexcept { return size_ == 0; }
   /// Extent of an axis; negative axes count from the end. Throws bad_axis.
   std::int64_t operator[](int axis) const {

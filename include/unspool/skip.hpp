@@ -41,9 +41,11 @@ class DilatedCell {
     detail::check_skip(d, 1, "DilatedCell");
   }
 
+  /// x [B,...] -> the output and the last d states. Throws shape_mismatch for a history of another length.
   std::pair<Var<T>, State> operator()(const Var<T>& x, const State& past, Where where = Where::current()) const {
     return step(project(x, where), past, where);
   }
+  /// What the inner cell makes of all inputs at once, and a step from a part of it.
   Var<T> project(const Var<T>& x, Where where = Where::current()) const {
     return detail::cell_input<Inner>(cell_, x, where);
   }
@@ -55,7 +57,7 @@ class DilatedCell {
     all.push_back(std::move(next));
     return {output, std::move(all)};
   }
-  /// `at` is a tape or a Var on it.
+  /// Zeros for `batch` rows; `at` is a tape or a Var on it.
   template <class At>
   State zero_state(At&& at, std::int64_t batch) const {
     return State(static_cast<std::size_t>(d_), cell_.zero_state(at, batch));
@@ -77,9 +79,9 @@ struct SkipState {
   std::vector<Var<T>> past;
 };
 
-/// RNNCell, LSTMCell or GRUCell, or another with project() and step(), whose sums see h_(t-d) beside h_(t-1): W_sh h_(t-d)
-/// is added to the projected input of all gates (Lin et al., IEEE Transactions on Neural Networks 7(6), 1996; Zhang et al.,
-/// NeurIPS 2016, section 3.3). The parameter "name.weight_sh" has the shape of weight_hh.
+/// RNNCell, LSTMCell or GRUCell, or another with project() and step(), whose sums see h_(t-d) beside h_(t-1): W_sh
+/// h_(t-d) is added to the projected input of all gates (Lin et al., IEEE Transactions on Neural Networks 7(6), 1996;
+/// Zhang et al., NeurIPS 2016, section 3.3). The parameter "name.weight_sh" has the shape of weight_hh.
 template <Scalar T, class CellType>
 class SkipCell {
  public:
@@ -97,9 +99,11 @@ class SkipCell {
     weight_ = &params.add(prefix + "weight_sh" + suffix, shape, init.value_or(xavier_uniform()));
   }
 
+  /// x [B,I] -> the next state. Throws shape_mismatch for a history of another length.
   State operator()(const Var<T>& x, const State& s, Where where = Where::current()) const {
     return step(project(x, where), s, where);
   }
+  /// What the inner cell makes of all inputs at once, and a step from a part of it.
   Var<T> project(const Var<T>& x, Where where = Where::current()) const { return cell_.project(x, where); }
   State step(const Var<T>& projected, const State& s, Where where = Where::current()) const {
     detail::check_history(s.past.size(), d_ - 1, "SkipCell");
@@ -110,7 +114,7 @@ class SkipCell {
     next.past.push_back(detail::first_var<T>(s.inner));
     return next;
   }
-  /// `at` is a tape or a Var on it.
+  /// Zeros for `batch` rows; `at` is a tape or a Var on it.
   template <class At>
   State zero_state(At&& at, std::int64_t batch) const {
     Inner inner = cell_.zero_state(at, batch);

@@ -130,6 +130,7 @@ class Var : public Operand<T> {
   std::span<const T> values() const {
     return {static_cast<const T*>(detail::value_of(*this)), static_cast<std::size_t>(size())};
   }
+  /// A copy of shape and numbers, apart from the tape.
   Tensor<T> tensor() const { return Tensor<T>(shape(), std::vector<T>(values().begin(), values().end())); }
   /// The only element. Throws not_scalar.
   T item() const { return size() == 1 ? values()[0] : tensor().item(); }
@@ -282,6 +283,7 @@ class Tape {
     return leaf(x.shape(), x.values(), false, where);
   }
 
+  /// A value without gradient whose numbers are all the same.
   Var<T> full(const Shape& shape, double value, Where where = Where::current()) {
     return Var<T>(detail::record_constant(*core_, shape, value, where));
   }
@@ -314,14 +316,17 @@ class Tape {
 
   /// Forgets every node in O(1) and keeps the memory. Handles become stale.
   void reset() { detail::reset(*core_); }
+  /// The position after what has been recorded so far.
   Mark mark() const { return detail::mark(*core_); }
   /// Forgets what was recorded since the mark, and goes back to its random numbers: the same ops recorded again draw
   /// the same masks. Throws stale_handle for a mark of an earlier recording, wrong_tape.
   void rewind(const Mark& mark) { detail::rewind(*core_, mark); }
 
+  /// Counts and bytes since the last reset.
   TapeStats stats() const { return detail::stats(*core_); }
   /// The seed of the dropout masks recorded from now on; give each training step its own.
   void seed(std::uint64_t value) { detail::reseed(*core_, value); }
+  /// What to watch for from now on.
   void watch(Watch watch) { detail::set_watch(*core_, watch); }
   /// Op, step, scope and source line of the first NaN or infinity that the watch saw, or an empty string.
   std::string first_nonfinite() const { return detail::first_nonfinite(*core_); }

@@ -22,6 +22,7 @@ class Tensor {
 
   const Shape& shape() const noexcept { return shape_; }
   std::int64_t size() const noexcept { return shape_.size(); }
+  /// The numbers, row-major.
   std::span<T> values() noexcept { return values_; }
   std::span<const T> values() const noexcept { return values_; }
   T* data() noexcept { return values_.data(); }

@@ -1,4 +1,5 @@
-// Text as units and ids. Any bytes are text: zero bytes, invalid UTF-8 and lines of a gigabyte are neither lost nor slow.
+// Text as units and ids. Any bytes are text: zero bytes, invalid UTF-8 and lines of a gigabyte are neither lost nor
+// slow.
 #pragma once
 
 #include <cstdint>
@@ -19,8 +20,8 @@ enum class TextUnit : std::uint8_t {
   tokens       ///< runs of letters, digits and what is not ASCII; any other character, white space too, is one
 };
 
-/// Takes the first unit off the front of `text` and returns it, a part of it; empty when none is left. Time is linear in
-/// what is taken off.
+/// Takes the first unit off the front of `text` and returns it, a part of it; empty when none is left. Time is linear
+/// in what is taken off.
 UNSPOOL_API std::string_view next_unit(std::string_view& text, TextUnit unit);
 
 /// The code points of UTF-8 text. A byte b that begins no character becomes 0xDC00 + b, a value that valid text never

@@ -13,13 +13,14 @@
 
 namespace unspool {
 
-/// The shape of any number of trees of any shape: which node is above which. Made once for a batch, used by any number of
-/// layers. Nodes are numbered from 0 in any order. Nothing here recurses.
+/// The shape of any number of trees of any shape: which node is above which. Made once for a batch, used by any number
+/// of layers. Nodes are numbered from 0 in any order. Nothing here recurses.
 class UNSPOOL_API Forest {
  public:
-  /// parents[i] is the node above node i, or -1. Children stand in the order of their numbers; or child i of its parent in
-  /// place slots[i], counted from 0, where places may stay empty. Throws index_out_of_range for a parent that is no node,
-  /// shape_mismatch, and bad_argument for a cycle (naming a node of it), two children in one place, a negative place.
+  /// parents[i] is the node above node i, or -1. Children stand in the order of their numbers; or child i of its parent
+  /// in place slots[i], counted from 0, where places may stay empty. Throws index_out_of_range for a parent that is no
+  /// node, shape_mismatch, and bad_argument for a cycle (naming a node of it), two children in one place, a negative
+  /// place.
   explicit Forest(const Ids& parents, const Ids& slots = {});
 
   /// The number of nodes.
@@ -67,9 +68,9 @@ struct TreeLSTMOptions {
 };
 
 /// Tai, Socher and Manning, ACL 2015: the child-sum tree LSTM (eq. 2 to 8) or, with `children`, the N-ary one (eq. 9 to
-/// 14). A level of all trees at once is one op. Parameters: "name.weight_ih" [4H,I], blocks i, f, g, o; "name.weight_hh"
-/// [3H,W], blocks i, g, o, of the children's h; "name.weight_fh" [W,W], of the forget gates; "name.bias" [4H]. W is H, or
-/// N*H.
+/// 14). A level of all trees at once is one op. Parameters: "name.weight_ih" [4H,I], blocks i, f, g, o;
+/// "name.weight_hh" [3H,W], blocks i, g, o, of the children's h; "name.weight_fh" [W,W], of the forget gates;
+/// "name.bias" [4H]. W is H, or N*H.
 template <Scalar T = float>
 class TreeLSTM {
  public:

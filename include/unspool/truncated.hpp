@@ -1,5 +1,5 @@
-// Truncated backpropagation through time, BPTT(k2; k1): after every k1 steps the sum of their losses is walked back over
-// the last k2 steps; what came before counts as constant (Williams and Peng, Neural Computation 2(4), 1990).
+// Truncated backpropagation through time, BPTT(k2; k1): after every k1 steps the sum of their losses is walked back
+// over the last k2 steps; what came before counts as constant (Williams and Peng, Neural Computation 2(4), 1990).
 //
 //   us::TruncatedBptt<float, us::LSTMState<>> bptt(tape, cell.zero_state(tape, B), {.every = 20, .back = 50});
 //   while (...) {
@@ -21,6 +21,7 @@ namespace unspool {
 template <Scalar T, class State>
 class CarriedState {
  public:
+  /// Copies the numbers. Throws stale_handle.
   explicit CarriedState(const State& state) : pattern_(state) {
     for_each_var(state, [&](const Var<T>& v) { parts_.push_back(v.tensor()); });
   }

@@ -4,9 +4,9 @@
 //   auto [ys, last] = us::unroll(cell, us::Sequence(tape.input(x), lengths), tape.zeros({B, H}));
 //
 // A cell is called as cell(x, state) with x [n,...] and a state whose Vars are [n,...], and returns the next state,
-// whose first Var is the output, or a pair {output, state}. What a state may be: state.hpp. n is the number of rows that
-// have the step: it shrinks (in reverse: grows) over a ragged batch, and rows come longest first. So whatever belongs to
-// a row must come in through x or the state; a part that the cell returns as it was is constant over time.
+// whose first Var is the output, or a pair {output, state}. What a state may be: state.hpp. n is the number of rows
+// that have the step: it shrinks (in reverse: grows) over a ragged batch, and rows come longest first. So whatever
+// belongs to a row must come in through x or the state; a part that the cell returns as it was is constant over time.
 //
 // A cell that has the members project(xs) and step(projected, state) gets the whole input projected in one product.
 #pragma once
@@ -317,11 +317,11 @@ class LossBody;
 
 }  // namespace detail
 
-/// Runs a cell over a batch of sequences from an initial state whose Vars are [B,...]. Nodes of step t carry its number.
-/// Where no row has a step the cell is called once, with no rows, to know what its outputs look like. Within a budget
-/// the cell is copied (one that cannot be must itself live so long), and what it refers to must live until backward(). Throws shape_mismatch for a state or output that
-/// has not one row for each of x, bad_argument for an impossible budget, naming the least possible one, and what the cell
-/// throws.
+/// Runs a cell over a batch of sequences from an initial state whose Vars are [B,...]. Nodes of step t carry its
+/// number. Where no row has a step the cell is called once, with no rows, to know what its outputs look like. Within a
+/// budget the cell is copied (one that cannot be must itself live so long), and what it refers to must live until
+/// backward(). Throws shape_mismatch for a state or output that has not one row for each of x, bad_argument for an
+/// impossible budget, naming the least possible one, and what the cell throws.
 template <class Cell, Scalar T, class State>
 SequenceOutput<Sequence<T>, State> unroll(Cell&& cell, const Sequence<T>& xs, State initial,
                                           const UnrollOptions& options = {}, Where where = Where::current()) {
@@ -361,10 +361,10 @@ struct LossOutput {
   State state;
 };
 
-/// Runs step(t, state), which returns a pair {loss, next state}, for t = 0, 1, ..., steps - 1 and adds the losses up. For
-/// sequences so long that even their outputs are too much: a step takes what it needs of inputs and targets itself, and
-/// within a budget nothing is kept for it. The step is copied, and what it refers to must live until backward(). Throws
-/// empty_sequence for no steps, bad_argument, not_scalar, and what the step throws.
+/// Runs step(t, state), which returns a pair {loss, next state}, for t = 0, 1, ..., steps - 1 and adds the losses up.
+/// For sequences so long that even their outputs are too much: a step takes what it needs of inputs and targets itself,
+/// and within a budget nothing is kept for it. The step is copied, and what it refers to must live until backward().
+/// Throws empty_sequence for no steps, bad_argument, not_scalar, and what the step throws.
 template <class Step, class State>
 auto unroll(std::int64_t steps, Step step, State initial, const UnrollOptions& options = {},
             Where where = Where::current()) {

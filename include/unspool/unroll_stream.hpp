@@ -31,10 +31,11 @@ class StreamBody final : public LossBody<Step, State> {
 }  // namespace detail
 
 /// Runs step(t, state), which returns a pair {loss, next state}, for t = 0, 1, ... until more(t) is false, and adds the
-/// losses up. more(t) is called once for each t, in order, and may read the step's input; within a budget step(t, ...) is
-/// called again during backward() and must find that input again. Gradients have the bits that they would have had
-/// without a budget, or with the number of steps given. more and step are copied, and what they refer to must live until
-/// backward(). Throws empty_sequence for a stream without steps, bad_argument, not_scalar, and what the two throw.
+/// losses up. more(t) is called once for each t, in order, and may read the step's input; within a budget step(t, ...)
+/// is called again during backward() and must find that input again. Gradients have the bits that they would have had
+/// without a budget, or with the number of steps given. more and step are copied, and what they refer to must live
+/// until backward(). Throws empty_sequence for a stream without steps, bad_argument, not_scalar, and what the two
+/// throw.
 template <class More, class Step, class State>
 requires std::predicate<More&, std::int64_t> && std::invocable<Step&, std::int64_t, const State&>
 auto unroll(More more, Step step, State initial, const UnrollOptions& options = {}, Where where = Where::current()) {

@@ -1,4 +1,5 @@
-// unroll within a byte budget, for cells over a batch of sequences: what unroll.hpp promises with UnrollOptions::memory.
+// unroll within a byte budget, for cells over a batch of sequences: what unroll.hpp promises with
+// UnrollOptions::memory.
 #pragma once
 
 #include "unspool/checkpoint.hpp"

@@ -55,8 +55,8 @@ class UNSPOOL_API Vocabulary {
   /// The unit or name behind an id. Throws index_out_of_range.
   std::string_view symbol(std::int64_t id) const;
 
-  /// The ids of a text's units. Throws index_out_of_range, naming the unit and the byte where it begins, for one that is
-  /// not here where there is no unknown id.
+  /// The ids of a text's units. Throws index_out_of_range, naming the unit and the byte where it begins, for one that
+  /// is not here where there is no unknown id.
   std::vector<std::int32_t> encode(std::string_view text) const;
   /// The units, with a space between words; unknown and special ids appear by name. Throws index_out_of_range.
   std::string decode(const Ids& ids) const;

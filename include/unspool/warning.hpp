@@ -1,4 +1,5 @@
-// Warnings: what is no error, and likely a mistake. There are few; each is given once for the recording that it is about.
+// Warnings: what is no error, and likely a mistake. There are few; each is given once for the recording that it is
+// about.
 #pragma once
 
 #include "unspool/export.hpp"

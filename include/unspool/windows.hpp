@@ -105,7 +105,8 @@ extern template class UNSPOOL_API WindowRange<double>;
 
 using Windows = WindowRange<std::int64_t>;
 
-/// Throws bad_argument unless steps and batch are above 0. A stream of fewer than batch + 1 steps has no window.
+/// The windows of a stream of ids. Throws bad_argument unless steps and batch are above 0. A stream of fewer than
+/// batch + 1 steps has no window.
 inline Windows windows(const Ids& stream, const WindowOptions& options) {
   return Windows(stream, stream.size(), Shape(), options);
 }

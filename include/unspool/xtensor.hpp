@@ -97,6 +97,7 @@ XtensorView<const T> as_xtensor_grad(const Var<T>& x) {
   return detail::xtensor_view(x.grad().data(), x.shape().extents());
 }
 
+/// A parameter's value.
 template <Scalar T>
 XtensorView<const T> as_xtensor(const Parameter<T>& p) {
   return detail::xtensor_view(p.values().data(), p.shape().extents());
@@ -112,6 +113,7 @@ XtensorView<T> as_xtensor_grad(const Parameter<T>& p) {
   return detail::xtensor_view(p.grad().data(), p.shape().extents());
 }
 
+/// A tensor's values, for reading or, of one that may change, for writing.
 template <Scalar T>
 XtensorView<const T> as_xtensor(const Tensor<T>& x) {
   return detail::xtensor_view(x.data(), x.shape().extents());
