@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 #include <functional>
+#include <utility>
 
 #include "base/with_scalar.hpp"
 #include "tape/tape_core.hpp"
@@ -85,10 +86,11 @@ bool Deferred::flush(TapeCore& tape, bool all, bool in_place) {
     for (std::size_t i = 0; i < used_; ++i) {
       Queue& queue = queues_[i];
       while (queue.head < queue.entries.size() && queue.entries[queue.head].rows == 0)
-        give_back(tape, queue, queue.entries[queue.head++]);
+        give_back(tape, queue.entries[queue.head++]);
     }
   }
   bool done = true;
+  fresh_.clear();
   for (std::size_t i = 0; i < used_; ++i) {
     Queue& queue = queues_[i];
     queue.entries.erase(queue.entries.begin(), queue.entries.begin() + static_cast<std::ptrdiff_t>(queue.head));
@@ -130,26 +132,35 @@ std::int64_t Deferred::part_bytes(const TapeCore& tape, const Queue& queue, int 
 }
 
 void Deferred::copy(TapeCore& tape, Queue& queue, Waiting& entry, int part) {
+  constexpr std::size_t looked_at = 64;
   const void* from = part == 0 ? entry.a : part == 1 ? entry.b : entry.ids;
   if (from == nullptr || entry.copies[part] != nullptr) return;
-  if (entry.copied == 0) entry.copied = entry.rows;
-  const std::int64_t bytes = part_bytes(tape, queue, part, entry.copied);
-  void* const to = tape.pool().take(bytes);
+  const std::int64_t bytes = part_bytes(tape, queue, part, entry.rows) + static_cast<std::int64_t>(sizeof(Copy));
+  Copy* copy = nullptr;
+  for (std::size_t i = fresh_.size(); i-- > 0 && i + looked_at >= fresh_.size() && copy == nullptr;)
+    if (fresh_[i].from == from && fresh_[i].copy->bytes >= bytes) copy = fresh_[i].copy;
+  if (copy == nullptr) {
+    fresh_.reserve(fresh_.size() + 1);
+    copy = ::new (tape.pool().take(bytes)) Copy{bytes, 0};
+    copied_bytes_ += GradientPool::granted_bytes(bytes);
+    std::memcpy(copy + 1, from, static_cast<std::size_t>(bytes) - sizeof(Copy));
+    fresh_.push_back({from, copy});
+  }
+  ++copy->owners;
+  void* const to = copy + 1;
   entry.copies[part] = to;
-  copied_bytes_ += GradientPool::granted_bytes(bytes);
-  std::memcpy(to, from, static_cast<std::size_t>(part_bytes(tape, queue, part, entry.rows)));
   if (part == 0) entry.a = to;
   if (part == 1) entry.b = to;
   if (part == 2) entry.ids = static_cast<const std::int64_t*>(to);
 }
 
-void Deferred::give_back(TapeCore& tape, const Queue& queue, Waiting& entry) noexcept {
-  for (int part = 0; part < 3; ++part) {
-    if (entry.copies[part] == nullptr) continue;
-    const std::int64_t bytes = part_bytes(tape, queue, part, entry.copied);
-    tape.pool().give_back(entry.copies[part], bytes);
-    copied_bytes_ -= GradientPool::granted_bytes(bytes);
-    entry.copies[part] = nullptr;
+void Deferred::give_back(TapeCore& tape, Waiting& entry) noexcept {
+  for (void*& part : entry.copies) {
+    if (part == nullptr) continue;
+    Copy* const copy = static_cast<Copy*>(std::exchange(part, nullptr)) - 1;
+    if (--copy->owners > 0) continue;
+    copied_bytes_ -= GradientPool::granted_bytes(copy->bytes);
+    tape.pool().give_back(copy, copy->bytes);
   }
 }
 
@@ -157,6 +168,7 @@ void Deferred::detach(TapeCore& tape, Range memory) {
   const auto inside = [&](const void* p) {
     return p != nullptr && !std::less<>()(p, memory.begin) && std::less<>()(p, memory.end);
   };
+  fresh_.clear();
   for (std::size_t i = 0; i < used_; ++i) {
     Queue& queue = queues_[i];
     for (std::size_t k = queue.head; k < queue.entries.size(); ++k) {
@@ -175,7 +187,7 @@ void Deferred::retarget(std::uint32_t from, std::uint32_t to) {
 
 void Deferred::abandon(TapeCore& tape) noexcept {
   for (std::size_t i = 0; i < used_; ++i)
-    for (Waiting& entry : queues_[i].entries) give_back(tape, queues_[i], entry);
+    for (Waiting& entry : queues_[i].entries) give_back(tape, entry);
   clear();
 }
 

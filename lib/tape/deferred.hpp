@@ -58,9 +58,18 @@ class Deferred {
  private:
   /// An entry whose rows a stretch has not all taken yet; `rows` is what it has left, the first ones.
   struct Waiting : Entry {
-    void* copies[3] = {};  // of a, b and ids, for `copied` rows
-    std::int64_t copied = 0;
+    void* copies[3] = {};    // of a, b and ids; Copy stands in front of each
     std::int64_t visit = 0;  // of the walk, in which it was queued
+  };
+  /// A step's gradient waits in several queues, of a weight and of its bias: they share one copy.
+  struct alignas(64) Copy {
+    std::int64_t bytes;  // with this
+    std::int64_t owners;
+  };
+  /// A copy made by the call under way, while what it was made of is still there.
+  struct Fresh {
+    const void* from;
+    Copy* copy;
   };
   /// Rows [first, first + rows) of an entry.
   struct Piece {
@@ -107,11 +116,12 @@ class Deferred {
   template <class T>
   static Matrix matrix(TapeCore& tape, const Queue& queue, const void* Entry::*part, std::int64_t width);
   void copy(TapeCore& tape, Queue& queue, Waiting& entry, int part);
-  void give_back(TapeCore& tape, const Queue& queue, Waiting& entry) noexcept;
+  void give_back(TapeCore& tape, Waiting& entry) noexcept;
 
   std::vector<Queue> queues_;  // the first `used_` are in use; the others keep their memory
   std::size_t used_ = 0;
   std::size_t last_[3] = {};  // of each kind, the queue pushed to last
+  std::vector<Fresh> fresh_;
   bool stretch_done_ = false;
   std::int64_t done_at_ = 0;  // the visit in which it was
   std::int64_t copied_bytes_ = 0;

@@ -44,7 +44,8 @@ StepCost StepsSegment::cost_of(const Computed& first) const {
   const auto parts = static_cast<int64_t>(first.state.size());
   StepCost cost;
   cost.steps = known ? request_.steps : INT64_MAX;
-  cost.value_bytes = scaled(tape_.current_arena().used_bytes() - base_bytes_) + extents + item_bytes;
+  // Later steps may keep a few numbers more: shapes that the first one shares with the initial state.
+  cost.value_bytes = scaled(tape_.current_arena().used_bytes() - base_bytes_) + extents + 2 * cache_line + item_bytes;
   // Nodes and labels of steps that the first pass kept stay until the reset.
   cost.node_bytes = 2 * node_bytes * static_cast<int64_t>(first.end - first.start.nodes + parts) +
                     2 * context_bytes * static_cast<int64_t>(tape_.labels().count() - first.start.contexts) +
@@ -84,13 +85,18 @@ void StepsSegment::adopt_plan(Schedule schedule) {
   tape_.segment_counts().planned_forwards += schedule_->plan().forwards;
 }
 
-// What grows by doubling would take twice what the plan allows.
+// What grows by doubling would take twice what the plan allows. Items do not lie in the arena; of the larger of a state
+// and a step they are the smaller part.
 void StepsSegment::reserve() {
   tape_.pool().reserve(cost_.walk_bytes);
-  if (schedule_ == nullptr) return tape_.current_arena().reserve(plan_bytes_);
+  const int64_t largest = std::max(cost_.value_bytes, cost_.state_bytes);
+  const auto in_arena = [&](int64_t bytes) {
+    return bytes - static_cast<int64_t>(static_cast<double>(bytes) / static_cast<double>(largest) * item_bytes);
+  };
+  if (schedule_ == nullptr) return tape_.current_arena().reserve(in_arena(plan_bytes_));
   const Plan& plan = schedule_->plan();
   const auto kept_already = static_cast<int64_t>(stack_.size()) - 1;
-  tape_.current_arena().reserve(plan.peak_bytes - kept_already * plan.step_bytes);
+  tape_.current_arena().reserve(in_arena(plan.peak_bytes - kept_already * plan.step_bytes));
   const int64_t recorded = plan.forwards == plan.steps ? plan.kept_steps : 2 * plan.kept_steps;
   tape_.reserve_nodes(recorded * nodes_each_);
   tape_.labels().reserve(recorded * contexts_each_);
