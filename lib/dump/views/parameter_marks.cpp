@@ -124,7 +124,8 @@ void ParameterMarks::draw_nodes(double left, double right, double y) {
     }
   }
   for (std::uint32_t k = 0; k < count; ++k) {
-    const std::string name = shorten(graph_.parameters[k].name, static_cast<std::size_t>(pitch / 6.2));
+    const std::string name =
+        shorten(graph_.parameters[k].name, static_cast<std::size_t>(std::max(0.0, pitch - 16) / 6.4));
     Legend::badge(canvas_, graph_, uses_, k, x_of(k) - Legend::badge_width(name) / 2, y - Legend::badge_height, name);
   }
 }
