@@ -97,8 +97,8 @@ class ParameterSet {
   void reopen() noexcept { reopened_ = true; }
 
   std::size_t size() const noexcept { return parameters_.size(); }
-  /// The parameters in the order they were added. Throws std::out_of_range.
-  Parameter<T>& at(std::size_t position) const { return *parameters_.at(position); }
+  /// The parameters in the order they were added. Throws index_out_of_range.
+  Parameter<T>& at(std::size_t position) const;
   /// Number of trained values in all.
   std::int64_t value_count() const;
   /// Parameter::zero_grad() of each.

@@ -58,7 +58,6 @@ class Scratch : private ScratchBytes {
   V* end() const noexcept { return begin() + count_; }
   std::size_t size() const noexcept { return count_; }
   V& operator[](std::int64_t i) const noexcept { return begin()[i]; }
-  operator std::span<const V>() const noexcept { return {begin(), count_}; }
 
  private:
   std::size_t count_;

@@ -98,6 +98,13 @@ Parameter<T>& ParameterSet<T>::operator[](std::string_view name) const {
 }
 
 template <Scalar T>
+Parameter<T>& ParameterSet<T>::at(std::size_t position) const {
+  detail::require(position < size(), ErrorCode::index_out_of_range, "parameter",
+                  "there are {}, counted from 0; asked for number {}", size(), position);
+  return *parameters_[position];
+}
+
+template <Scalar T>
 std::int64_t ParameterSet<T>::value_count() const {
   std::int64_t count = 0;
   for (Parameter<T>* p : parameters_) count += p->size();

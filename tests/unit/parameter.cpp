@@ -28,6 +28,8 @@ TEST_CASE("a parameter set keeps order, names and addresses") {
   for (us::Parameter<double>& p : params) seen += static_cast<std::size_t>(p.size() > 0);
   CHECK(seen == 101);
   UNSPOOL_CHECK_ERROR(params["b"], bad_argument, "parameter: there is none named \"b\"");
+  UNSPOOL_CHECK_ERROR(params.at(101), index_out_of_range,
+                      "parameter: there are 101, counted from 0; asked for number 101");
   UNSPOOL_CHECK_ERROR(params.add("a", {1}, us::zeros()), duplicate_name, "parameter: there is already one named \"a\"");
   CHECK(params.size() == 101);
 }
