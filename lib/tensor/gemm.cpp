@@ -20,21 +20,21 @@ void add_zero(int64_t m, int64_t n, Into<T> into) {
 
 /// One k block with a row-major B read in place; only the columns of a partial last vector are packed.
 template <class T>
-void multiply_in_place(const GemmKernels<T>& g, int64_t m, int64_t n, int64_t k, const T* a, const T* b, int64_t ldb,
-                       Into<T> into, T* tail) {
-  const int64_t whole = n / g.lanes * g.lanes;
-  if (whole > 0) run_strips(g, m, whole, k, a, Columns<T>{b, ldb, panel_width(g)}, into);
+void multiply_in_place(const GemmKernels<T>& g, int64_t m, int64_t n, int64_t k, int64_t chain, const T* a, const T* b,
+                       int64_t ldb, Into<T> into, T* tail) {
+  const int64_t whole = n & -int64_t{g.lanes};
+  if (whole > 0) run_strips(g, m, whole, k, chain, a, Columns<T>{b, ldb, panel_width(g)}, into);
   if (whole < n) {
     g.pack_b(false, k, n - whole, b + whole, ldb, tail);
-    run_strips(g, m, n - whole, k, a, Columns<T>{tail, panel_width(g), 0}, into.at(0, whole));
+    run_strips(g, m, n - whole, k, chain, a, Columns<T>{tail, panel_width(g), 0}, into.at(0, whole));
   }
 }
 
-/// Many rows, few columns: computed as C^T = op(B)^T op(A)^T, which has the same bits, so that vectors run along m.
+/// Many rows, few columns: computed as C^T = op(B)^T op(A)^T with C's chains, so that vectors run along m.
 template <class T>
 void multiply_narrow(const GemmKernels<T>& g, bool ta, bool tb, int64_t m, int64_t n, int64_t k, const T* a,
                      int64_t lda, const T* b, int64_t ldb, Into<T> into, Workspace& workspace) {
-  const int64_t width = panel_width(g), k_most = std::min(k, gemm_k_block);
+  const int64_t width = panel_width(g), k_most = std::min(k, gemm_k_block), chain = gemm_chain(n, k);
   T* const left = workspace.reserve<T>(round_up(n * k_most, 16) + round_up(width * k_most, 16) + n * width);
   T* const panel = left + round_up(n * k_most, 16);
   T* const product = panel + round_up(width * k_most, 16);
@@ -44,13 +44,13 @@ void multiply_narrow(const GemmKernels<T>& g, bool ta, bool tb, int64_t m, int64
     for (int64_t i = 0; i < m; i += width) {
       const int64_t columns = std::min(width, m - i);
       g.pack_b(!ta, depth, columns, ta ? a + p * lda + i : a + i * lda + p, lda, panel);
-      run_strips(g, n, columns, depth, rows, Columns<T>{panel, width, 0}, Into<T>(product, width, false));
       const Into<T> to = into.after(p).at(i, 0);
+      for (int64_t r = 0; r < columns && to.from != nullptr; ++r)
+        for (int64_t j = 0; j < n; ++j) product[j * width + r] = to.from[r * to.ld_from + j];
+      run_strips(g, n, columns, depth, chain, rows, Columns<T>{panel, width, 0},
+                 Into<T>(product, width, to.from != nullptr));
       for (int64_t r = 0; r < columns; ++r)
-        for (int64_t j = 0; j < n; ++j) {
-          const T sum = product[j * width + r];
-          to.c[r * to.ldc + j] = to.from == nullptr ? sum : to.from[r * to.ld_from + j] + sum;
-        }
+        for (int64_t j = 0; j < n; ++j) to.c[r * to.ldc + j] = product[j * width + r];
     }
   }
 }
@@ -59,16 +59,18 @@ void multiply_narrow(const GemmKernels<T>& g, bool ta, bool tb, int64_t m, int64
 template <class T>
 void multiply_row(const GemmKernels<T>& g, int64_t n, int64_t k, const T* a, const T* b, int64_t ldb, Into<T> into,
                   Workspace& workspace) {
-  const int64_t width = panel_width(g);
-  T* const tail = n % g.lanes == 0 ? nullptr : workspace.reserve<T>(width * std::min(k, gemm_k_block));
+  const int64_t width = panel_width(g), chain = gemm_chain(n, k);
+  const bool whole = (n & (g.lanes - 1)) == 0;
+  T* const tail = whole ? nullptr : workspace.reserve<T>(width * std::min(k, gemm_k_block));
   for (int64_t p = 0; p < k; p += gemm_k_block)
-    multiply_in_place(g, 1, n, std::min(gemm_k_block, k - p), a + p, b + p * ldb, ldb, into.after(p), tail);
+    multiply_in_place(g, 1, n, std::min(gemm_k_block, k - p), chain, a + p, b + p * ldb, ldb, into.after(p), tail);
 }
 
 template <class T>
 void multiply_blocked(const GemmKernels<T>& g, bool ta, bool tb, int64_t m, int64_t n, int64_t k, const T* a,
                       int64_t lda, const T* b, int64_t ldb, Into<T> into, Workspace& workspace) {
   const int64_t k_most = std::min(k, gemm_k_block), m_most = std::min(m, row_block), width = panel_width(g);
+  const int64_t chain = gemm_chain(n, k);
   const bool in_place = !tb && m <= gemm_direct_rows;
   // With few rows a packed strip is used once, straight away: keep it small and close.
   const int64_t wanted = m <= 2 * g.max_rows ? g.strip_vectors[RowTiles(m_most, g.max_rows).tallest()] * g.lanes
@@ -82,7 +84,7 @@ void multiply_blocked(const GemmKernels<T>& g, bool ta, bool tb, int64_t m, int6
     const Into<T> to = into.after(p);
     if (in_place) {
       const T* const rows = pack_rows(g, ta, m, depth, ta ? a + p * lda : a + p, lda, packed_a);
-      multiply_in_place(g, m, n, depth, rows, b + p * ldb, ldb, to, packed_b);
+      multiply_in_place(g, m, n, depth, chain, rows, b + p * ldb, ldb, to, packed_b);
       continue;
     }
     const T* rows = nullptr;
@@ -93,7 +95,7 @@ void multiply_blocked(const GemmKernels<T>& g, bool ta, bool tb, int64_t m, int6
         const int64_t height = std::min(row_block, m - i);
         if (j == 0 || m > row_block)
           rows = pack_rows(g, ta, height, depth, ta ? a + p * lda + i : a + i * lda + p, lda, packed_a);
-        run_strips(g, height, columns, depth, rows, Columns<T>{packed_b, width, width * depth}, to.at(i, j));
+        run_strips(g, height, columns, depth, chain, rows, Columns<T>{packed_b, width, width * depth}, to.at(i, j));
       }
     }
   }
@@ -137,8 +139,8 @@ void gemm_packed(const KernelTable<T>& table, int64_t m, int64_t n, int64_t k, c
   const Into<T> into(c, ldc, onto);
   if (m == 0 || n == 0) return;
   if (k == 0) return add_zero(m, n, into);
-  const int64_t width = panel_width(g);
-  if (m == 1 && k <= gemm_k_block) return run_row(g, n, k, a, Columns<T>{packed, width, width * k}, into);
+  const int64_t width = panel_width(g), chain = gemm_chain(n, k);
+  if (m == 1 && run_single_row<T>(g, false, n, k, a, nullptr, packed, into)) return;
   const int64_t padded = round_up(n, width);
   T* const scratch = m == 1 ? nullptr : workspace.reserve<T>(std::min(m, row_block) * std::min(k, gemm_k_block));
   for (int64_t p = 0; p < k; p += gemm_k_block) {
@@ -147,7 +149,7 @@ void gemm_packed(const KernelTable<T>& table, int64_t m, int64_t n, int64_t k, c
     for (int64_t i = 0; i < m; i += row_block) {
       const int64_t height = std::min(row_block, m - i);
       const T* const rows = pack_rows(g, false, height, depth, a + i * lda + p, lda, scratch);
-      run_strips(g, height, n, depth, rows, columns, into.after(p).at(i, 0));
+      run_strips(g, height, n, depth, chain, rows, columns, into.after(p).at(i, 0));
     }
   }
 }

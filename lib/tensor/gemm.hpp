@@ -1,9 +1,10 @@
 // The matrix product, C (=|+=) op(A) op(B), row-major.
 //
-// Arithmetic, for every element of C on every path (packed or not, one row or thousands): k is cut into blocks of
-// gemm_k_block; each block is one chain of multiply-adds in k order that starts from zero, and the block sums are
-// added in order to what the product goes onto (the first one assigned where that is nothing). Neither m, n, leading dimensions, tile edges nor
-// packing change that, so a row of C has the same bits whatever batch it stands in, and C^T = B^T A^T holds to the bit.
+// Arithmetic, for every element of C on every path (packed or not, one row or thousands): k is cut into pieces of
+// gemm_chain(n, k); each is one chain of multiply-adds in k order that starts from zero, and their sums are added in
+// order to what the product goes onto (the first one assigned where that is nothing). Neither m, leading dimensions,
+// tile edges nor packing change that, so a row of C has the same bits whatever batch it stands in, and, where both
+// sides have the same chains, C^T = B^T A^T holds to the bit.
 // AVX2 and AVX-512 fuse each multiply-add and agree with each other; SSE2 and scalar round twice.
 // The cut bounds the error of long sums (weight gradients over thousands of rows): it grows as k_block + k / k_block
 // instead of k.
@@ -22,6 +23,11 @@
 namespace unspool::kernels {
 
 inline constexpr std::int64_t gemm_k_block = 256;
+/// The length of a chain of multiply-adds: gemm_k_block, or a quarter of k where columns are few. A recurrence at batch 1
+/// waits for its one row: with a single chain each it would wait 4k cycles, and nothing else fills them.
+constexpr std::int64_t gemm_chain(std::int64_t n, std::int64_t k) {
+  return n <= 32 && k >= 32 && k <= 128 ? (k + 3) / 4 : gemm_k_block;
+}
 /// Up to this many rows a row-major B is read in place: packing it costs more than it saves.
 inline constexpr std::int64_t gemm_direct_rows = 8;
 

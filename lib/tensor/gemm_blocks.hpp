@@ -63,7 +63,8 @@ struct Into {
 
 /// run_strips for one row, which is its own tile: without the divisions that cost more than the product of a small one.
 template <class T>
-void run_row(const GemmKernels<T>& g, int64_t n, int64_t k, const T* a, Columns<T> b, Into<T> into) {
+void run_row(const GemmKernels<T>& g, int64_t n, int64_t k, int64_t chain, const T* a, Columns<T> b, Into<T> into) {
+  if (chain < k) return g.four_chains(k, chain, a, b.data, b.row_stride, b.panel_stride, into.c, n, into.from);
   const int strip_vectors = g.strip_vectors[1];
   const int64_t strip = int64_t{strip_vectors} * g.lanes;
   const int64_t strip_stride = strip < n ? strip_vectors / g.panel_vectors * b.panel_stride : 0;
@@ -75,12 +76,43 @@ void run_row(const GemmKernels<T>& g, int64_t n, int64_t k, const T* a, Columns<
   }
 }
 
-/// The product over one k block; a holds the packed tiles one after the other. While a strip of packed B
-/// is used, its tiles prefetch the next one, a share each: the hardware stops at every page, and weights that do not
-/// fit the second-level cache would stall there (a quarter of the time at B = 64, H = 512).
+/// One row of one k block, from packed columns (may be null) or a B that is read where it lies: straight to its tile, for
+/// the calls that lead there otherwise cost as much as the product of a small recurrence. False where there is more to do.
 template <class T>
-void run_strips(const GemmKernels<T>& g, int64_t m, int64_t n, int64_t k, const T* a, Columns<T> b, Into<T> into) {
-  if (m == 1) return run_row(g, n, k, a, b, into);
+bool run_single_row(const GemmKernels<T>& g, bool tb, int64_t n, int64_t k, const T* a, const T* b, const T* packed,
+                    Into<T> into) {
+  if (n == 0 || k == 0 || k > gemm_k_block || (packed == nullptr && (tb || (n & (g.lanes - 1)) != 0))) return false;
+  const int64_t width = panel_width(g);
+  run_row(g, n, k, gemm_chain(n, k), a,
+          packed != nullptr ? Columns<T>{packed, width, width * k} : Columns<T>{b, n, width}, into);
+  return true;
+}
+
+/// What tiles prefetch: from `data` on, so many elements further at every step of k.
+template <class T>
+struct Ahead {
+  const T* data;
+  int64_t step;
+};
+
+/// A tile of so many rows and columns, chain after chain.
+template <class T>
+void run_tile(GemmTile<T> tile, int64_t rows, int64_t columns, int64_t k, int64_t chain, const T* a, Columns<T> b,
+              Into<T> into, Ahead<T> next) {
+  for (int64_t p = 0; p < k; p += chain) {
+    const Into<T> to = into.after(p);
+    tile(std::min(chain, k - p), a + p * rows, b.data + p * b.row_stride, b.row_stride, b.panel_stride, to.c, to.ldc,
+         columns, to.from, to.ld_from, next.data + p * next.step, next.step);
+  }
+}
+
+/// The product over one k block, of chains of that length; a holds the packed tiles one after the other. While a strip
+/// of packed B is used, its tiles prefetch the next one, a share each: the hardware stops at every page, and weights
+/// that do not fit the second-level cache would stall there (a quarter of the time at B = 64, H = 512).
+template <class T>
+void run_strips(const GemmKernels<T>& g, int64_t m, int64_t n, int64_t k, int64_t chain, const T* a, Columns<T> b,
+                Into<T> into) {
+  if (m == 1) return run_row(g, n, k, chain, a, b, into);
   const RowTiles tiles(m, g.max_rows);
   const int strip_vectors = g.strip_vectors[tiles.tallest()];
   const int64_t strip = int64_t{strip_vectors} * g.lanes;
@@ -93,9 +125,8 @@ void run_strips(const GemmKernels<T>& g, int64_t m, int64_t n, int64_t k, const 
     const T* const next = prefetches && j + strip < n ? b.data + strip_stride : b.data;
     for (int64_t tile = 0, i = 0; tile < tiles.count; ++tile) {
       const int64_t rows = tiles.rows(tile);
-      const Into<T> to = into.at(i, j);
-      g.tile[rows][vectors](k, a + i * k, b.data, b.row_stride, b.panel_stride, to.c, to.ldc, width, to.from,
-                            to.ld_from, next + tile * k * next_step, next_step);
+      run_tile(g.tile[rows][vectors], rows, width, k, chain, a + i * k, b, into.at(i, j),
+               Ahead<T>{next + tile * k * next_step, next_step});
       i += rows;
     }
   }

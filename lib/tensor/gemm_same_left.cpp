@@ -48,7 +48,7 @@ void gemm_same_left(const KernelTable<T>& table, bool ta, int64_t m, int64_t k, 
       const T* const rows = pack_rows(g, ta, height, depth, ta ? a + p * lda + i : a + i * lda + p, lda, packed_a);
       const T* panel = packed_a + a_size;
       for (const RightFactor<T>& f : factors) {
-        run_strips(g, height, f.n, depth, rows, Columns<T>{panel, width, width * depth},
+        run_strips(g, height, f.n, depth, gemm_chain(f.n, k), rows, Columns<T>{panel, width, width * depth},
                    Into<T>(f.c, f.n, f.accumulate).after(p).at(i, 0));
         panel += round_up(f.n, width) * depth;
       }

@@ -69,11 +69,14 @@ using GemmTile = void (*)(int64_t k, const T* a, const T* b, int64_t row_stride,
 template <class T>
 struct GemmKernels {
   static constexpr int row_limit = 16, vector_limit = 16;
-  int lanes = 0;                          // elements of one vector
+  int lanes = 0;                          // elements of one vector, a power of two
   int panel_vectors = 0;                  // a packed panel of B is lanes * panel_vectors columns wide
   int max_rows = 0;                       // tallest tile
   int strip_vectors[row_limit + 1] = {};  // widest tile for a given number of rows
   GemmTile<T> tile[row_limit + 1][vector_limit + 1] = {};
+  /// One row of C over k steps in chains of that length, three whole ones and the rest, side by side; B as for a tile.
+  void (*four_chains)(int64_t k, int64_t chain, const T* a, const T* b, int64_t row_stride, int64_t panel_stride, T* c,
+                      int64_t columns, const T* from) = nullptr;
   /// packed[p * rows + i] = op(A)(i, p); `transposed` means A is stored [k, rows].
   void (*pack_a)(bool transposed, int64_t rows, int64_t k, const T* a, int64_t lda, T* packed) = nullptr;
   /// One panel: packed[p * width + j] = op(B)(p, j) for j < columns <= width, zero beyond; `transposed` means B is

@@ -96,9 +96,9 @@ TEST_CASE_TEMPLATE("gemm equals the triple loop across its block edges", T, floa
   struct Shape {
     int64_t m, n, k;
   };
-  const Shape shapes[] = {{1, 100, 300}, {2, 700, 513}, {127, 65, 256}, {129, 48, 257},
-                          {260, 96, 31}, {8, 1030, 40}, {300, 1, 600},  {300, 2, 600},
-                          {1, 1, 1000},  {33, 2100, 5}, {5, 1100, 259}, {150, 130, 700}};
+  const Shape shapes[] = {{1, 100, 300},  {2, 700, 513},   {127, 65, 256}, {129, 48, 257}, {260, 96, 31},
+                          {8, 1030, 40},  {300, 1, 600},   {300, 2, 600},  {1, 1, 1000},   {33, 2100, 5},
+                          {5, 1100, 259}, {150, 130, 700}, {1, 16, 64},    {6, 32, 128},   {40, 2, 70}};
   int turn = 0;
   for (Isa isa : available_isas())
     for (const Shape& s : shapes)
@@ -117,6 +117,10 @@ TEST_CASE_TEMPLATE("a row of a product has the same bits alone as in any batch",
       check_rows(table, 40, 1, 515, (transposes & 1) != 0, (transposes & 2) != 0);
       check_rows(table, 40, 3, 64, (transposes & 1) != 0, (transposes & 2) != 0);
       check_rows(table, 131, 1200, 20, (transposes & 1) != 0, (transposes & 2) != 0);
+      // Few columns, whose products have four chains.
+      for (int64_t n : {1, 2, 7, 16, 17, 31, 32})
+        for (int64_t k : {32, 33, 34, 63, 64, 127, 128})
+          check_rows(table, 19, n, k, (transposes & 1) != 0, (transposes & 2) != 0);
     }
   }
 }
@@ -137,14 +141,19 @@ TEST_CASE_TEMPLATE("a transposed product has the same bits", T, float, double) {
 
 TEST_CASE_TEMPLATE("fused instruction sets agree on a product to the bit", T, float, double) {
   if (!isa_supported(Isa::avx512) || !isa_supported(Isa::avx2)) return;
-  Operands<T> o(21, 50, 600, false, true, 0);
-  Workspace workspace;
-  std::vector<T> narrow = o.c, wide = o.c;
-  gemm(kernel_table_for<T>(Isa::avx2), false, true, 21, 50, 600, o.a.data(), o.lda, o.b.data(), o.ldb, true,
-       narrow.data(), o.ldc, workspace);
-  gemm(kernel_table_for<T>(Isa::avx512), false, true, 21, 50, 600, o.a.data(), o.lda, o.b.data(), o.ldb, true,
-       wide.data(), o.ldc, workspace);
-  CHECK(narrow == wide);
+  const auto agree = [](int64_t m, int64_t n, int64_t k) {
+    Operands<T> o(m, n, k, false, true, 0);
+    Workspace workspace;
+    std::vector<T> narrow = o.c, wide = o.c;
+    gemm(kernel_table_for<T>(Isa::avx2), false, true, m, n, k, o.a.data(), o.lda, o.b.data(), o.ldb, true,
+         narrow.data(), o.ldc, workspace);
+    gemm(kernel_table_for<T>(Isa::avx512), false, true, m, n, k, o.a.data(), o.lda, o.b.data(), o.ldb, true,
+         wide.data(), o.ldc, workspace);
+    CHECK(narrow == wide);
+  };
+  agree(21, 50, 600);
+  agree(5, 31, 99);
+  agree(1, 20, 70);
 }
 
 TEST_CASE_TEMPLATE("gemm with a zero extent clears C or leaves it", T, float, double) {

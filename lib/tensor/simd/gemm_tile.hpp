@@ -192,6 +192,59 @@ void pack_b(bool transposed, int64_t k, int64_t columns, const T* b, int64_t ldb
   }
 }
 
+/// `vectors` columns of one row in four chains; b[j] is where vector j of B begins.
+template <class A, class T, int vectors>
+UNSPOOL_INLINE void chains_side_by_side(int64_t k, int64_t chain, const T* a, const T* const* b, int64_t row_stride,
+                                        T* c, int64_t columns, const T* from) {
+  constexpr int64_t L = lanes<A, T>;
+  Batch<A, T> sum[4][vectors];
+#pragma GCC unroll 4
+  for (int s = 0; s < 4; ++s)
+#pragma GCC unroll 2
+    for (int j = 0; j < vectors; ++j) sum[s][j] = Batch<A, T>(T(0));
+  const auto step = [&](int64_t p, int s) __attribute__((always_inline)) {
+    const Batch<A, T> left(a[s * chain + p]);
+#pragma GCC unroll 2
+    for (int j = 0; j < vectors; ++j)
+      sum[s][j] = madd<A>(left, load_all<A>(b[j] + (s * chain + p) * row_stride), sum[s][j]);
+  };
+  int64_t p = 0;
+  for (; p < k - 3 * chain; ++p)
+#pragma GCC unroll 4
+    for (int s = 0; s < 4; ++s) step(p, s);
+  for (; p < chain; ++p)
+#pragma GCC unroll 3
+    for (int s = 0; s < 3; ++s) step(p, s);
+#pragma GCC unroll 2
+  for (int j = 0; j < vectors; ++j) {
+    const auto put = [&](auto access) __attribute__((always_inline)) {
+      const Batch<A, T> first = from != nullptr ? access.load(from + j * L) + sum[0][j] : sum[0][j];
+      access.store(c + j * L, first + sum[1][j] + sum[2][j] + sum[3][j]);
+    };
+    const int64_t left = columns - j * L;
+    if (left >= L)
+      put(Whole<A, T>{});
+    else
+      put(First<A, T>{left});
+  }
+}
+
+template <class A, class T>
+void four_chains(int64_t k, int64_t chain, const T* a, const T* b, int64_t row_stride, int64_t panel_stride, T* c,
+                 int64_t columns, const T* from) {
+  constexpr int64_t L = lanes<A, T>;
+  constexpr int width = TileShape::panel_vectors;
+  for (int64_t j = 0, at = 0; at < columns; j += 2, at += 2 * L) {
+    const T* const vector[2] = {b + j / width * panel_stride + j % width * L,
+                                b + (j + 1) / width * panel_stride + (j + 1) % width * L};
+    const T* const onto = from == nullptr ? nullptr : from + at;
+    if (columns - at > L)
+      chains_side_by_side<A, T, 2>(k, chain, a, vector, row_stride, c + at, columns - at, onto);
+    else
+      chains_side_by_side<A, T, 1>(k, chain, a, vector, row_stride, c + at, columns - at, onto);
+  }
+}
+
 template <class A, class T, int rows, int... vector>
 constexpr void put_tiles(GemmKernels<T>& g, std::integer_sequence<int, vector...>) {
   ((g.tile[rows][vector + 1] = gemm_tile<A, T, rows, vector + 1>), ...);
@@ -210,6 +263,7 @@ constexpr GemmKernels<T> gemm_kernels() {
   g.panel_vectors = TileShape::panel_vectors;
   g.max_rows = TileShape::max_rows;
   put_rows<A, T>(g, std::make_integer_sequence<int, TileShape::max_rows>{});
+  g.four_chains = four_chains<A, T>;
   g.pack_a = pack_a<A, T>;
   g.pack_b = pack_b<A, T>;
   return g;
