@@ -8,7 +8,7 @@
 #include <random>
 
 #include "support/caught.hpp"
-#include "support/random_tensor.hpp"
+#include "support/random_rows.hpp"
 #include "unspool/unspool.hpp"
 
 namespace us = unspool;
@@ -62,13 +62,7 @@ class Trial {
   std::vector<T> run(int64_t memory) {
     us::Tape<T> tape({.seed = c_.seed});
     params_.zero_grad();
-    const us::Var<T> x = tape.variable(random_tensor<T>({c_.steps, c_.batch, c_.input}, static_cast<int>(c_.seed)));
-    std::vector<int64_t> lengths;
-    std::mt19937_64 draw(c_.seed);
-    for (int64_t b = 0; b < c_.batch; ++b)
-      lengths.push_back(c_.ragged ? static_cast<int64_t>(draw() % static_cast<std::uint64_t>(c_.steps + 1)) : c_.steps);
-    lengths[0] = std::max<int64_t>(lengths[0], 1);
-    const us::Sequence<T> xs = c_.ragged ? us::Sequence<T>(x, lengths) : us::Sequence<T>(x);
+    const auto [x, xs] = us::test::random_rows(tape, {c_.steps, c_.batch, c_.input}, c_.ragged, c_.seed);
     const int64_t cells = c_.layers * (c_.bidirectional ? 2 : 1), P = c_.kind == lstm_projected ? c_.hidden - 1 : 0;
     const us::Var<T> h0 = tape.variable(random_tensor<T>({cells, c_.batch, P > 0 ? P : c_.hidden}, 5)),
                      c0 = tape.variable(random_tensor<T>({cells, c_.batch, c_.hidden}, 6));

@@ -6,7 +6,7 @@
 #include <cstring>
 #include <random>
 
-#include "support/random_tensor.hpp"
+#include "support/random_rows.hpp"
 #include "unspool/unspool.hpp"
 
 namespace us = unspool;
@@ -87,13 +87,7 @@ class Network {
   std::vector<T> run(int64_t memory, us::RecomputeStats& stats) {
     us::Tape<T> tape({.seed = c_.seed});
     params_.zero_grad();
-    const us::Var<T> x = tape.variable(random_tensor<T>({c_.steps, c_.batch, c_.input}, static_cast<int>(c_.seed)));
-    std::vector<int64_t> lengths;
-    std::mt19937_64 draw(c_.seed);
-    for (int64_t b = 0; b < c_.batch; ++b)
-      lengths.push_back(c_.ragged ? static_cast<int64_t>(draw() % static_cast<std::uint64_t>(c_.steps + 1)) : c_.steps);
-    lengths[0] = std::max<int64_t>(lengths[0], 1);
-    const us::Sequence<T> xs = c_.ragged ? us::Sequence<T>(x, lengths) : us::Sequence<T>(x);
+    const auto [x, xs] = us::test::random_rows(tape, {c_.steps, c_.batch, c_.input}, c_.ragged, c_.seed);
     const us::Tensor<T> start = random_tensor<T>({c_.batch, c_.hidden}, 5);
     const us::Var<T> h0 = c_.trained_start ? tape.variable(start) : tape.input(start);
     const us::Var<T> loss = record(tape, xs, x, h0, {.reverse = c_.reverse, .memory = memory, .outputs = c_.outputs});
