@@ -11,10 +11,9 @@
 // A cell that has the members project(xs) and step(projected, state) gets the whole input projected in one product.
 #pragma once
 
-#include "unspool/ops.hpp"
+#include "unspool/live_rows.hpp"
 #include "unspool/recompute.hpp"
-#include "unspool/sequence.hpp"
-#include "unspool/state.hpp"
+#include "unspool/step_walk.hpp"
 
 namespace unspool {
 
@@ -40,105 +39,6 @@ struct SequenceOutput {
 };
 
 namespace detail {
-
-/// Walks the steps that have rows, first to last or last to first.
-class UNSPOOL_API StepWalk {
- public:
-  StepWalk(std::span<const std::int64_t> lengths, std::span<const std::int64_t> order, bool reverse);
-  /// Moves to the first, then to the next step; false after the last.
-  bool next();
-  std::int64_t step() const { return step_; }
-  std::int64_t rows() const { return rows_; }    // that have the step
-  std::int64_t first() const { return first_; }  // packed row of the step
-  std::int64_t count() const { return count_; }  // steps in all
-
- private:
-  std::int64_t length(std::int64_t place) const;
-
-  std::span<const std::int64_t> lengths_, order_;
-  bool reverse_;
-  std::int64_t count_, step_, rows_, first_;
-};
-
-/// The order is 0, 1, 2, ...
-UNSPOOL_API bool is_identity(std::span<const std::int64_t> order);
-UNSPOOL_API void invert(std::span<const std::int64_t> order, std::span<std::int64_t> inverse);
-/// The place in the batch of every packed row.
-UNSPOOL_API void packed_rows(std::span<const std::int64_t> lengths, std::span<const std::int64_t> order,
-                             std::span<std::int64_t> rows);
-
-template <Scalar T>
-using VarArray = Scratch<Var<T>>;
-
-template <Scalar T>
-Var<T> rows_of(const Var<T>& x, std::int64_t begin, std::int64_t end, std::int64_t all, Where where) {
-  return begin == 0 && end == all ? x : slice(x, 0, begin, end, where);
-}
-
-/// The state of the rows under way, longest first. Forward, rows leave when their sequences end; in reverse they join,
-/// from the initial state, when theirs begin.
-template <Scalar T, class State>
-class LiveRows {
- public:
-  LiveRows(TapeCore& tape, State initial, std::int64_t batch, std::int64_t steps, bool reverse, Where where)
-      : where_(where),
-        batch_(batch),
-        rows_(reverse ? 0 : batch),
-        slots_(reverse ? 1 : std::min(batch, steps) + 1),
-        kept_(tape, var_count(initial) * slots_),
-        reverse_(reverse),
-        state_(std::move(initial)) {
-    if (reverse_) each([&](Var<T>& v, Var<T>* kept) { *kept = v; });
-  }
-
-  /// The state of the first `rows` rows: fewer than before or, in reverse, more.
-  State& resize(std::int64_t rows) {
-    if (rows == rows_) return state_;
-    if (reverse_) {
-      join(rows);
-    } else {
-      ++left_;
-      each([&](Var<T>& v, Var<T>* kept) {
-        kept[slots_ - left_] = rows_of(v, rows, rows_, rows_, where_);
-        v = rows_of(v, 0, rows, rows_, where_);
-      });
-    }
-    rows_ = rows;
-    return state_;
-  }
-
-  /// The state of all rows: each as it was when it left, or as it is.
-  State& finish() {
-    if (reverse_) {
-      if (rows_ < batch_) join(batch_);
-    } else if (left_ > 0) {
-      each([&](Var<T>& v, Var<T>* kept) {
-        kept[slots_ - left_ - 1] = v;
-        v = unspool::concat(std::span<const Var<T>>(kept + slots_ - left_ - 1, kept + slots_), 0, where_);
-      });
-    }
-    return state_;
-  }
-
- private:
-  void join(std::int64_t rows) {
-    each([&](Var<T>& v, Var<T>* initial) {
-      const Var<T> fresh = rows_of(*initial, rows_, rows, batch_, where_);
-      v = rows_ == 0 ? fresh : unspool::concat({v, fresh}, 0, where_);
-    });
-  }
-  template <class F>
-  void each(F f) {
-    Var<T>* kept = kept_.begin();
-    for_each_var(state_, [&](Var<T>& v) { f(v, kept), kept += slots_; });
-  }
-
-  Where where_;
-  std::int64_t batch_, rows_, left_ = 0, slots_;
-  VarArray<T> kept_;  // of each part: the initial state, or from the back what left, longest rows first
-  bool reverse_;
-  State state_;
-};
 
 template <class Cell, class X, class State>
 concept Projecting = requires(Cell& cell, const X& x, const State& state) {
@@ -278,36 +178,6 @@ Var<T> assembled(const VarArray<T>& outputs, std::int64_t runs, Where where) {
   const std::span<const Var<T>> all = outputs;
   if (all.size() == 1) return all[0];
   return runs == 1 ? unspool::concat(all, 0, where) : unspool::block(all, static_cast<int>(runs), where);
-}
-
-/// Each row's value after its last step (in reverse: its first), from the values of all steps [N,H]; rows without steps
-/// keep their initial value, from `initial` in packed order. In the order of the batch.
-template <Scalar T>
-Var<T> final_rows(const Sequence<T>& xs, bool reverse, const Var<T>& values, const Var<T>& initial, Where where) {
-  TapeCore& tape = *xs.packed().tape();
-  const std::int64_t batch = xs.batch();
-  StepWalk walk(xs.lengths(), xs.sorted_indices(), false);
-  Scratch<Var<T>> parts(tape, walk.count() + 1);
-  std::int64_t at = walk.count() + 1, first = 0, rows = batch;
-  // The rows that leave before a step, and in the end those of the last step: the longest rows come first.
-  const auto leave = [&](std::int64_t from, std::int64_t left) {
-    parts[--at] = from < 0 ? slice(initial, 0, left, rows, where) : slice(values, 0, from + left, from + rows, where);
-    rows = left;
-  };
-  for (first = -1; walk.next(); first = walk.first()) {
-    if (walk.rows() < rows) leave(first, walk.rows());
-    if (reverse) {
-      leave(walk.first(), 0);
-      break;
-    }
-  }
-  if (rows > 0) leave(first, 0);
-  const std::span<const Var<T>> all(parts.begin() + at, parts.end());
-  Var<T> last = all.size() == 1 ? all[0] : unspool::concat(all, 0, where);
-  if (is_identity(xs.sorted_indices())) return last;
-  Scratch<std::int64_t> inverse(tape, batch);
-  invert(xs.sorted_indices(), {inverse.begin(), inverse.size()});
-  return index_select(last, 0, Ids(inverse), where);
 }
 
 template <class Cell, Scalar T, class State>
