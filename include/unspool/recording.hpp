@@ -27,6 +27,8 @@ UNSPOOL_API void check_parts(std::int64_t parts, std::int64_t wanted);
 /// enter_step() and enter_packed() at once, for the rows of one step.
 [[nodiscard]] UNSPOOL_API LabelGuard enter_packed_step(const Handle& layout, std::int64_t step, std::int64_t first,
                                                        std::int64_t count);
+/// There is no memory for the label of a step.
+[[noreturn]] UNSPOOL_API void fail_label(std::int64_t step);
 
 /// Memory of the tape's pool that goes back to it at the end of the scope. Throws out_of_memory.
 class UNSPOOL_API ScratchBytes {

@@ -5,7 +5,7 @@
 namespace unspool::detail {
 namespace {
 
-constexpr int hs_operand = 1, ns_operand = 2, last_operand = 3, h0_operand = 4, weight = 5, bias = 6;
+constexpr int ns_operand = 2, h0_operand = 4, weight = 5, bias = 6;
 
 struct GruStep {
   static Shape infer(const InferArgs& a) { return {a.integer(1), a.shape(hs_operand)[1]}; }
@@ -37,7 +37,7 @@ struct GruStep {
     T* const dhg = a.temporary(s.rows * 3 * H);
     const T* const gates = a.x(0).data + s.projected * 3 * H;
     const T* const hn = a.x(ns_operand).data + s.first * H;
-    const StateGradient<T> dhs(a, s, last_operand, h0_operand, H);
+    const StateGradient<T> dhs(a, s, gru_last, h0_operand, H);
     for_each_part<T>(s, H, a.x(hs_operand).data, a.x(h0_operand).data,
                      [&](std::int64_t row, std::int64_t count, const T* h) {
                        T* const dh = dhs.from(row);

@@ -5,7 +5,7 @@
 namespace unspool::detail {
 namespace {
 
-constexpr int hs_operand = 1, cs_operand = 2, last_operand = 3, h0_operand = 4, c0_operand = 5, weight = 6, bias = 7;
+constexpr int cs_operand = 2, h0_operand = 4, c0_operand = 5, weight = 6, bias = 7;
 
 struct LstmStep {
   static Shape infer(const InferArgs& a) { return {a.integer(1), a.shape(hs_operand)[1]}; }
@@ -39,7 +39,7 @@ struct LstmStep {
     const T* const cs = a.x(cs_operand).data;
     T* const dcs = a.dx(cs_operand).accumulator().data;
     T* const dc0 = s.carried < s.rows ? a.dx(c0_operand).accumulator().data : nullptr;
-    const StateGradient<T> dhs(a, s, last_operand, h0_operand, H);
+    const StateGradient<T> dhs(a, s, lstm_last, h0_operand, H);
     for_each_part<T>(s, H, a.x(hs_operand).data, a.x(h0_operand).data,
                      [&](std::int64_t row, std::int64_t count, const T* h) {
                        const bool carried = row < s.carried;

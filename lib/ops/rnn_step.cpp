@@ -5,7 +5,7 @@
 namespace unspool::detail {
 namespace {
 
-constexpr int hs_operand = 1, last_operand = 2, h0_operand = 3, weight = 4, bias = 5;
+constexpr int h0_operand = 3, weight = 4, bias = 5;
 constexpr int relu_word = 5;
 
 struct RnnStep {
@@ -35,7 +35,7 @@ struct RnnStep {
     const StepGradient<T> d(a, s, H);
     const kernels::KernelTable<T>& kernel = kernels::kernel_table<T>();
     (a.flag(relu_word) ? kernel.relu_grad : kernel.tanh_grad)(s.rows * H, a.dy().data, a.y().data, d.data, false);
-    const StateGradient<T> dhs(a, s, last_operand, h0_operand, H);
+    const StateGradient<T> dhs(a, s, rnn_last, h0_operand, H);
     for_each_part<T>(s, H, a.x(hs_operand).data, a.x(h0_operand).data,
                      [&](std::int64_t row, std::int64_t count, const T* h) {
                        T* const dh = dhs.from(row);

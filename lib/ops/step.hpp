@@ -14,8 +14,12 @@
 
 #include "ops/op.hpp"
 #include "tape/multiply.hpp"
+#include "tape/tape_core.hpp"
 
 namespace unspool::detail {
+
+/// The buffer, of every step op, and the step before.
+inline constexpr int hs_operand = 1, lstm_last = 3, gru_last = 3, rnn_last = 2;
 
 /// Rows [first, first + rows) of the buffers, which are rows [projected, projected + rows) of xg. The first `carried` go
 /// on from rows [before, before + carried) of the step before, the others begin from the same rows of the initial state.
@@ -110,6 +114,12 @@ void add_bias_gradient(const BackwardArgs<T>& a, int bias, std::int64_t rows, st
 Handle step_buffer(std::initializer_list<Handle> operands, std::int64_t rows, std::int64_t width, Where where);
 /// All of a buffer's rows once `last` and the steps before it have filled them.
 Handle steps_done(const Handle& buffer, const Handle& last, Where where);
+
+/// The step after `last`, recorded like it: with the same xg and as many rows, all of which carry on.
+inline Handle next_step(const Handle& last, int last_operand, const StepRows& rows) {
+  const std::int64_t words[] = {rows.first, rows.rows, rows.before, rows.carried, rows.projected};
+  return last.tape()->record_again(last.index(), last_operand, last.index(), words);
+}
 
 /// xg [M,4H] (x W_ih^T + b_ih, blocks i, f, g, o), hs and cs [N,H], h0 and c0 [B,H], w_hh [4H,H], b_hh [4H].
 Handle lstm_step(const Handle& xg, const Handle& hs, const Handle& cs, const Handle& last, const Handle& h0,

@@ -52,7 +52,7 @@ Var<T> GRUCell<T>::run(const Sequence<T>& xs, State& state, bool reverse, Where 
   const Handle hs = rows_buffer(), ns = rows_buffer();
   const Handle w_hh = detail::leaf(xs, *w.weight_hh, where), b_hh = detail::leaf(xs, *w.bias_hh, where);
   const Handle last = detail::record_steps(
-      xs, reverse, hs, where, [&](const Var<T>& x) { return this->project(x, where); },
+      xs, reverse, hs, detail::gru_last, where, [&](const Var<T>& x) { return this->project(x, where); },
       [&](const Var<T>& xg, const detail::StepRows& rows, const Handle& before) {
         return detail::gru_step(xg, hs, ns, before, h0, w_hh, b_hh, rows, where);
       });

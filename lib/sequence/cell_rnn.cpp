@@ -69,7 +69,7 @@ Var<T> RNNCell<T>::run(const Sequence<T>& xs, State& state, bool reverse, Where 
                                         xs.total(), this->hidden_, where);
   const Handle w_hh = detail::leaf(xs, *w.weight_hh, where), b_hh = detail::leaf(xs, *w.bias_hh, where);
   const Handle last = detail::record_steps(
-      xs, reverse, hs, where, [&](const Var<T>& x) { return this->project(x, where); },
+      xs, reverse, hs, detail::rnn_last, where, [&](const Var<T>& x) { return this->project(x, where); },
       [&](const Var<T>& xg, const detail::StepRows& rows, const Handle& before) {
         return detail::rnn_step(xg, hs, before, h0, w_hh, b_hh, rows, nonlinearity_ == Nonlinearity::relu, where);
       });

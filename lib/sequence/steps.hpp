@@ -22,6 +22,13 @@ Handle leaf(const Sequence<T>& xs, const Parameter<T>& parameter, Where where) {
   return record_parameter(*xs.packed().tape(), *parameter.core(), where);
 }
 
+/// What at_step() entered moves on to the next step of the same sequence.
+inline void move_to_step(TapeCore& tape, std::int64_t step, std::int64_t first, std::int64_t count) try {
+  tape.labels().move_to_step(step, first, count);
+} catch (const std::bad_alloc&) {
+  fail_label(step);
+}
+
 /// The steps whose inputs are projected together, in the order in which they are walked: as many as make one product
 /// large, and so few that its rows are still in the cache when the steps come for them, forward and back. Counted from
 /// the last step, as the walk back counts the rows of the weights' gradients.
@@ -48,30 +55,35 @@ class Stretches {
   Scratch<std::int64_t> rows_;
 };
 
-/// Records record(xg, rows, last) for every step and returns the last; xg is project() of a stretch's rows. `hs` stands
-/// for what comes before the first.
+/// Records record(xg, rows, last), or the step after it in the same way, for every step and returns the last; xg is
+/// project() of a stretch's rows. `hs` stands for what comes before the first step, and `last_operand` is where the op
+/// has the step before.
 template <Scalar T, class Project, class Record>
-Handle record_steps(const Sequence<T>& xs, bool reverse, const Handle& hs, Where where, Project project,
-                    Record record) {
+Handle record_steps(const Sequence<T>& xs, bool reverse, const Handle& hs, int last_operand, Where where,
+                    Project project, Record record) {
   TapeCore& tape = *xs.packed().tape();
   StepWalk walk(xs.lengths(), xs.sorted_indices(), reverse);
   const Stretches<T> stretches(tape, xs, reverse);
   Handle last = hs;
-  Var<T> xg;
-  std::int64_t begin = 0;
   StepRows before;
-  for (std::int64_t k = 0; walk.next(); ++k) {
-    if (const std::int64_t rows = stretches.begins(k)) {
-      begin = reverse ? walk.first() + walk.rows() - rows : walk.first();
-      const LabelGuard by_step = xs.by_step(begin, rows);
+  bool more = walk.next();
+  for (std::int64_t k = 0; more;) {
+    const std::int64_t stretch = stretches.begins(k);
+    const std::int64_t begin = reverse ? walk.first() + walk.rows() - stretch : walk.first();
+    const auto project_rows = [&] {
+      const LabelGuard by_step = xs.by_step(begin, stretch);
       if (reverse) reverse_packed(tape);
-      xg = project(rows_of(xs.packed(), begin, begin + rows, xs.total(), where));
+      return project(rows_of(xs.packed(), begin, begin + stretch, xs.total(), where));
+    };
+    const Var<T> xg = project_rows();
+    const LabelGuard labels = xs.at_step(walk.step(), walk.first(), walk.rows());
+    for (bool begun = false; more && (!begun || stretches.begins(k) == 0); begun = true, ++k, more = walk.next()) {
+      const StepRows rows{walk.first(), walk.rows(), before.first, std::min(before.rows, walk.rows()),
+                          walk.first() - begin};
+      if (begun) move_to_step(tape, walk.step(), rows.first, rows.rows);
+      last = begun && rows.rows == before.rows ? next_step(last, last_operand, rows) : record(xg, rows, last);
+      before = rows;
     }
-    const LabelGuard step = xs.at_step(walk.step(), walk.first(), walk.rows());
-    const StepRows rows{walk.first(), walk.rows(), before.first, std::min(before.rows, walk.rows()),
-                        walk.first() - begin};
-    last = record(xg, rows, last);
-    before = rows;
   }
   return last;
 }

@@ -58,8 +58,9 @@ class Deferred {
  private:
   /// An entry whose rows a stretch has not all taken yet; `rows` is what it has left, the first ones.
   struct Waiting : Entry {
-    void* copies[3] = {};    // of a, b and ids; Copy stands in front of each
-    std::int64_t visit = 0;  // of the walk, in which it was queued
+    void* copies[3] = {};     // of a, b and ids; Copy stands in front of each
+    std::int64_t visit = 0;   // of the walk, in which it was queued, or its first rows were
+    std::int64_t joined = 0;  // of its rows, those that the visit put before the others
   };
   /// A step's gradient waits in several queues, of a weight and of its bias: they share one copy.
   struct alignas(64) Copy {
@@ -88,17 +89,30 @@ class Deferred {
     std::int64_t m = 0;
     std::int64_t n = 0;
     std::int64_t rows = 0;
-    std::int64_t whole = 0;  // rows of a stretch
-    std::size_t head = 0;    // entries before it are done
+    std::int64_t whole = 0;                 // rows of a stretch
+    std::int64_t a_bytes = 0, b_bytes = 0;  // of a row
+    std::size_t head = 0;                   // entries before it are done
     std::vector<Waiting> entries;
     std::vector<Piece> stretch;  // the rows to be added now, in the order of the walk
     std::int64_t stretch_rows = 0;
     Matrix a, b;  // these rows
+
+    bool is(Kind its, std::uint32_t its_target, std::int64_t its_m, std::int64_t its_n) const {
+      return target == its_target && kind == its && m == its_m && n == its_n;
+    }
   };
 
-  Queue& queue_of(const TapeCore& tape, Kind kind, std::uint32_t target, std::int64_t m, std::int64_t n);
+  Queue& queue_of(const TapeCore& tape, Kind kind, std::uint32_t target, std::int64_t m, std::int64_t n) {
+    // A tape has few parameters, and the one used last is likely the one used now.
+    const std::size_t at = last_[static_cast<std::size_t>(kind)];
+    return at < used_ && queues_[at].is(kind, target, m, n) ? queues_[at] : other_queue(tape, kind, target, m, n);
+  }
+  Queue& other_queue(const TapeCore& tape, Kind kind, std::uint32_t target, std::int64_t m, std::int64_t n);
   void append(const TapeCore& tape, Queue& queue, const Entry& entry, std::vector<Waiting>::iterator before);
-  static std::int64_t part_bytes(const TapeCore& tape, const Queue& queue, int part, std::int64_t rows);
+  void count_rows(const TapeCore& tape, Queue& queue, std::int64_t rows);
+  static bool join(const TapeCore& tape, Queue& queue, const Entry& entry);
+  static std::vector<Waiting>::iterator part(Queue& queue, std::vector<Waiting>::iterator entry);
+  static std::int64_t part_bytes(const Queue& queue, int part, std::int64_t rows);
   bool take_stretches(bool all);
   template <class T>
   void add_stretches(TapeCore& tape);

@@ -54,6 +54,11 @@ class Labels {
   void enter_step(std::int64_t step, const PackedRows& rows) {
     push({context(current_).scope, first_step_ + step, rows});
   }
+  /// From one step of a layout's rows to another.
+  void move_to_step(std::int64_t step, std::int64_t first, std::int64_t count) {
+    const Context& here = context(current_);
+    push({here.scope, first_step_ + step, {here.packed.layout, first, count}});
+  }
   void enter_scope(std::string_view name);
 
   void reverse_packed() {

@@ -1,9 +1,13 @@
 #include "tape/multiply.hpp"
 
 #include "tape/tape_core.hpp"
+#include "tensor/gemm_blocks.hpp"
 #include "tensor/gemm_dual.hpp"
 
 namespace unspool::detail {
+
+using kernels::blocks::run_single_row;
+
 namespace {
 
 // Packing is 1/m of the product's work: with this many rows it is lost in the noise, and memory is worth more.
@@ -17,10 +21,13 @@ void multiply(const Call& call, int operand, bool ta, bool tb, std::int64_t m, s
   TapeCore& tape = *call.tape;
   const bool in_place = RealScalar<T> && !tb && m <= kernels::gemm_direct_rows;
   const Node& weight = tape.node(call.node->inputs()[operand]);
-  if (!ta && !in_place && m <= most_rows && k > 0 && weight.has(flag::parameter)) {
-    const T* packed = tape.packed_weights().find(weight.leaf, tb, k, n, b);
-    if (packed != nullptr) return kernels::gemm_packed<T>(m, n, k, a, k, packed, onto, c, n, tape.workspace());
-  }
+  const T* packed = nullptr;
+  if (!ta && !in_place && m <= most_rows && k > 0 && weight.has(flag::parameter))
+    packed = tape.packed_weights().find(weight.leaf, tb, k, n, b);
+  if constexpr (RealScalar<T>)
+    if (m == 1 && !ta && run_single_row<T>(kernels::kernel_table<T>().gemm, tb, n, k, a, b, packed, {c, n, onto}))
+      return;
+  if (packed != nullptr) return kernels::gemm_packed<T>(m, n, k, a, k, packed, onto, c, n, tape.workspace());
   kernels::gemm<T>(ta, tb, m, n, k, a, ta ? m : k, b, tb ? k : n, onto, c, n, tape.workspace());
 }
 

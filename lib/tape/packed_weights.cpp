@@ -5,7 +5,8 @@
 namespace unspool::detail {
 
 template <class T>
-const T* PackedWeights::find(std::size_t leaf, bool transposed, std::int64_t k, std::int64_t n, const T* value) {
+const T* PackedWeights::find_unpacked(std::size_t leaf, bool transposed, std::int64_t k, std::int64_t n,
+                                      const T* value) {
   if (leaf >= leaves_.size()) leaves_.resize(leaf + 1);
   Form& form = leaves_[leaf].forms[transposed];
   if (form.recording != recording_) {
@@ -13,14 +14,11 @@ const T* PackedWeights::find(std::size_t leaf, bool transposed, std::int64_t k, 
     form.packed = false;
     return nullptr;
   }
-  T* packed = reinterpret_cast<T*>(form.memory.data());
-  if (!form.packed) {
-    const std::int64_t bytes = kernels::gemm_packed_size<T>(k, n) * static_cast<std::int64_t>(sizeof(T));
-    if (form.memory.bytes() < bytes) form.memory = AlignedBuffer(bytes);
-    packed = reinterpret_cast<T*>(form.memory.data());
-    kernels::gemm_pack<T>(transposed, k, n, value, transposed ? k : n, packed);
-    form.packed = true;
-  }
+  const std::int64_t bytes = kernels::gemm_packed_size<T>(k, n) * static_cast<std::int64_t>(sizeof(T));
+  if (form.memory.bytes() < bytes) form.memory = AlignedBuffer(bytes);
+  T* const packed = reinterpret_cast<T*>(form.memory.data());
+  kernels::gemm_pack<T>(transposed, k, n, value, transposed ? k : n, packed);
+  form.packed = true;
   return packed;
 }
 
@@ -36,8 +34,9 @@ std::int64_t PackedWeights::bytes() const noexcept {
   return sum;
 }
 
-template const float* PackedWeights::find(std::size_t, bool, std::int64_t, std::int64_t, const float*);
-template const double* PackedWeights::find(std::size_t, bool, std::int64_t, std::int64_t, const double*);
-template const Dual<double>* PackedWeights::find(std::size_t, bool, std::int64_t, std::int64_t, const Dual<double>*);
+template const float* PackedWeights::find_unpacked(std::size_t, bool, std::int64_t, std::int64_t, const float*);
+template const double* PackedWeights::find_unpacked(std::size_t, bool, std::int64_t, std::int64_t, const double*);
+template const Dual<double>* PackedWeights::find_unpacked(std::size_t, bool, std::int64_t, std::int64_t,
+                                                          const Dual<double>*);
 
 }  // namespace unspool::detail

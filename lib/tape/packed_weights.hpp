@@ -15,7 +15,14 @@ class PackedWeights {
   /// The packed op(B)[k, n] of the tape's leaf number `leaf`, whose value is `value`, stored [n, k] when transposed. Null
   /// at the first use, which may be the only one. Throws std::bad_alloc.
   template <class T>
-  const T* find(std::size_t leaf, bool transposed, std::int64_t k, std::int64_t n, const T* value);
+  const T* find(std::size_t leaf, bool transposed, std::int64_t k, std::int64_t n, const T* value) {
+    if (leaf < leaves_.size()) {
+      const Form& form = leaves_[leaf].forms[transposed];
+      if (form.packed && form.recording == recording_) [[likely]]
+        return reinterpret_cast<const T*>(form.memory.data());
+    }
+    return find_unpacked(leaf, transposed, k, n, value);
+  }
 
   /// A new recording begins: nothing is packed, the memory stays.
   void restart() noexcept { ++recording_; }
@@ -25,6 +32,9 @@ class PackedWeights {
   std::int64_t bytes() const noexcept;
 
  private:
+  template <class T>
+  const T* find_unpacked(std::size_t leaf, bool transposed, std::int64_t k, std::int64_t n, const T* value);
+
   struct Form {
     AlignedBuffer memory;
     std::uint64_t recording = 0;  // in which it was last used

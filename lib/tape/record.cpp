@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <cstring>
 
 #include "base/check.hpp"
 #include "tape/tape_core.hpp"
@@ -45,24 +46,6 @@ bool elementwise_on_equal_shapes(const Call& call) {
 }
 
 }  // namespace
-
-std::uint32_t TapeCore::resolve_other(const Handle& handle, const char* op, Where where) {
-  if (ParameterCore* parameter = handle.parameter()) [[likely]]
-    return parameter_leaf(*parameter, where);
-  const std::string here = where_text(labels_.current(), where, node_count());
-  if (handle.empty())
-    throw Error(ErrorCode::stale_handle, op, "an operand was never recorded (a default-constructed Var)", here);
-  if (handle.tape() == this) {
-    const History::Name* const name = history_.find(handle.index(), handle.generation());
-    throw Error(ErrorCode::stale_handle, op,
-                fmt::format("operand %{}{} belongs to an earlier recording; a state goes on as numbers, which "
-                            "TruncatedBptt carries, or take tensor() before the reset and make an input() of it",
-                            handle.index(), name == nullptr ? "" : fmt::format(" ({})", name_text(*name))),
-                here);
-  }
-  throw Error(ErrorCode::wrong_tape, op, fmt::format("operands must be on one tape; %{} is on another", handle.index()),
-              here);
-}
 
 [[gnu::cold]] void TapeCore::grow_nodes() {
   if (nodes_.size() >= max_nodes) throw std::bad_alloc();
@@ -196,6 +179,37 @@ Handle TapeCore::record(const OpRule& rule, std::span<const Handle> inputs, cons
     }
     return {this, index, generation_};
   } catch (...) {
+    undo(start);
+    explain_failure(rule, where);
+  }
+}
+
+Handle TapeCore::record_again(std::uint32_t like, int which, std::uint32_t input, std::span<const std::int64_t> attrs) {
+  const Start start{node_count(), static_cast<std::uint32_t>(leaves_.size()), arena_.position()};
+  try {
+    if (nodes_.size() == nodes_.capacity()) [[unlikely]]
+      grow_nodes();
+    const Node& first = nodes_[like];
+    const std::int64_t words = first.attr_list[-1];
+    auto* const list = static_cast<std::uint32_t*>(arena_.allocate(first.arity * 4));
+    auto* const all = static_cast<std::int64_t*>(arena_.allocate((words + 1) * 8));
+    std::memcpy(list, first.list, first.arity * sizeof(*list));
+    list[which] = input;
+    std::memcpy(all, first.attr_list - 1, static_cast<std::size_t>(words + 1) * sizeof(*all));
+    for (std::size_t i = 0; i < attrs.size(); ++i) all[i + 1] = attrs[i];
+    Node& node = nodes_.emplace_back(first);
+    node.list = list;
+    node.attr_list = all + 1;
+    node.context = labels_.current();
+    node.generation = generation_;
+    node.flags &= flag::needs_grad | flag::severed;
+    const Call call{this, &node, nodes_.data(), nullptr, start.nodes};
+    set_memory(call, node);
+    compute(call);
+    return {this, start.nodes, generation_};
+  } catch (...) {
+    const OpRule& rule = *nodes_[like].rule;
+    const Where where = nodes_[like].where;
     undo(start);
     explain_failure(rule, where);
   }

@@ -57,6 +57,10 @@ LabelGuard enter_packed_step(const Handle& layout, std::int64_t step, std::int64
   tape.labels().enter_step(step, {node, first, count});
   return {&tape, previous, tape.recording()};
 } catch (const std::bad_alloc&) {
+  fail_label(step);
+}
+
+void fail_label(std::int64_t step) {
   fail(ErrorCode::out_of_memory, "Sequence", "memory for the label t={} could not be had", step);
 }
 

@@ -39,7 +39,8 @@ kernels::Workspace& workspace_of(const Call& call) { return call.tape->workspace
 void add_product(const Call& call, std::uint32_t node, bool ta, bool tb, std::int64_t m, std::int64_t n, std::int64_t k,
                  const void* a, std::int32_t a_owner, const void* b, std::int32_t b_owner) {
   if (ta && !tb && k > 0 && call.tape->node(node).size() == m * n && defers(call, node) &&
-      call.tape->hold(a_owner, a) && call.tape->hold(b_owner, b)) {
+      (a_owner == owner_value || call.tape->hold(a_owner, a)) &&
+      (b_owner == owner_value || call.tape->hold(b_owner, b))) {
     call.tape->deferred().push(*call.tape, Deferred::Kind::product, node, m, n, {a, b, nullptr, k, call.index});
     return;
   }

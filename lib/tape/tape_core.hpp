@@ -28,6 +28,10 @@ class TapeCore {
 
   // Recording (record.cpp, leaf.cpp)
   Handle record(const OpRule& rule, std::span<const Handle> inputs, const Attrs& attrs, Where where);
+  /// Records the op of node `like` again with operand `which` replaced by node `input` and other values of the first
+  /// attributes. All else is taken over, the shape too, and nothing is checked: for the equal steps of a sequence, whose
+  /// ops have more than two operands and several attributes.
+  Handle record_again(std::uint32_t like, int which, std::uint32_t input, std::span<const std::int64_t> attrs);
   Handle record_leaf(const OpRule& rule, const Shape& shape, const void* values, std::uint16_t flags, Where where);
   /// A leaf without a value, for infer_unrecorded().
   std::uint32_t record_shape(const Shape& shape);
@@ -193,7 +197,8 @@ class TapeCore {
 
   std::uint32_t resolve_other(const Handle& handle, const char* op, Where where);
   Node& append(const OpRule& rule, Where where) {
-    if (nodes_.size() == nodes_.capacity()) grow_nodes();
+    if (nodes_.size() == nodes_.capacity()) [[unlikely]]
+      grow_nodes();
     Node& node = nodes_.emplace_back();
     node.rule = &rule;
     node.where = where;

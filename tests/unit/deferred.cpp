@@ -2,8 +2,10 @@
 
 #include "support/close.hpp"
 #include "support/random_tensor.hpp"
+#include "unspool/extend.hpp"
 #include "unspool/ops.hpp"
 #include "unspool/parameter.hpp"
+#include "unspool/sequence.hpp"
 
 namespace us = unspool;
 using us::test::difference;
@@ -46,7 +48,45 @@ struct Model {
   }
 };
 
+/// Operands w [n], u and v [1,n]; the gradient of w is u or, with the attribute, u + v, whatever reaches it.
+struct Rows {
+  static us::Shape infer(const us::InferArgs&) { return {1}; }
+  template <class T>
+  static void forward(const us::ForwardArgs<T>& a) {
+    a.y().data[0] = T(0);
+  }
+  template <class T>
+  static void backward(const us::BackwardArgs<T>& a) {
+    a.dx(0).add_columns(a.x(1));
+    if (a.flag(0)) a.dx(0).add_columns(a.x(2));
+  }
+};
+constexpr us::OpRule rows_rule = us::make_rule<Rows>({.name = "rows", .arity = 3, .attrs = "both:bool"});
+
+/// Sums of 40 rows that lie side by side, of a rule that queues two at a visit, or one at the steps given.
+std::vector<float> sum_of_rows(bool labelled, int two_from) {
+  constexpr std::int64_t count = 40, n = 3;
+  us::ParameterSet<float> params;
+  us::Parameter<float>& w = params.add("w", {n}, us::zeros());
+  us::Tape<float> tape;
+  const us::Var<float> u = tape.input(random_tensor<float>({count, 1, n}, 1, -100, 100)),
+                       v = tape.input(random_tensor<float>({count, 1, n}, 2, -100, 100));
+  const us::Sequence<float> xs(u);
+  us::Var<float> loss = tape.scalar(0);
+  for (std::int64_t t = 0; t < count; ++t) {
+    const us::LabelGuard step = labelled ? xs.at_step(t, t, 1) : tape.step(t);
+    const auto row = [&](const us::Var<float>& of) { return reshape(slice(of, 0, t, t + 1), {1, n}); };
+    loss += us::record<float>(rows_rule, {w, row(u), row(v)}, us::Attrs(t >= two_from));
+  }
+  tape.backward(loss);
+  return {w.grad().begin(), w.grad().end()};
+}
+
 }  // namespace
+
+TEST_CASE("rows of steps that join one another are added in the order of rows that do not") {
+  for (const int two_from : {0, 20, 40}) CHECK(sum_of_rows(true, two_from) == sum_of_rows(false, two_from));
+}
 
 TEST_CASE("queued parameter gradients equal immediate ones, and T steps cost one flush a queue") {
   Model<double> model;
