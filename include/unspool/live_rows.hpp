@@ -1,7 +1,6 @@
 // LiveRows: the state of a cell over a batch of sequences whose rows end at different steps.
 #pragma once
 
-#include <algorithm>
 #include <utility>
 
 #include "unspool/ops.hpp"

@@ -13,7 +13,7 @@ RANK = {"base": 0, "tensor": 1, "tape": 2, "ops": 3, "files": 4, "sequence": 5, 
 PUBLIC = {
     "base": ["axes", "dual", "error", "error_codes", "export", "ids", "masks", "maths", "random", "reduction", "scalar", "shape", "shared", "warning"],
     "tensor": ["tensor"],
-    "tape": ["derivatives", "extend", "gradcheck", "init", "ledger", "loops", "node", "parameter", "per_example", "plan", "recompute", "recording", "sink", "tape"],
+    "tape": ["derivatives", "extend", "gradcheck", "init", "ledger", "loops", "node", "parameter", "per_example", "plan", "recompute", "recording", "sink", "tape", "var"],
     "ops": ["ops"],
     "files": ["safetensors"],
     "sequence": ["attention", "cells", "checkpoint", "crf", "decoder", "feedback", "forward_learning", "gradient_flow", "layers", "live_rows",

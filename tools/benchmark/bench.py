@@ -2,7 +2,8 @@
 """Runs the benchmark programs in interleaved rounds, checks that they computed the same, and prints one table.
 
 Every run is a process of its own on one thread. A cell of the table is the median over rounds of the run's median time
-of one training step, with the spread (largest less smallest, over the median) in brackets.
+of one training step, with the spread (largest less smallest, over the median) in brackets. A ratio is the median over
+rounds of the ratio in each: a slow spell of the machine is longer than a round of one workload and cancels out.
 """
 import argparse
 import json
@@ -142,10 +143,14 @@ def summarise(runs, time):
     for key, group in cells.items():
         ms = [run[time] for run in group]
         middle = statistics.median(ms)
-        out[key] = {"ms": middle, "spread": (max(ms) - min(ms)) / middle}
+        out[key] = {"ms": middle, "each": ms, "spread": (max(ms) - min(ms)) / middle}
         for name in ("cpu_ms", "rss_mib", "peak_gflops", "product_flops"):
             out[key][name] = statistics.median(run[name] for run in group)
     return out
+
+
+def ratio(ours, peer):
+    return statistics.median(a / b for a, b in zip(ours["each"], peer["each"]))
 
 
 def number(value):
@@ -166,7 +171,7 @@ def table(cells, selected):
             peer = cells.get((workload, title))
             # A peer's loop over primitive ops is compared with ours.
             mine = cells.get((workload, "unspool-loop")) if title.endswith("-loop") else ours
-            row.append(f"{mine['ms'] / peer['ms']:.3g}" if peer and mine else "")
+            row.append(f"{ratio(mine, peer):.3g}" if peer and mine else "")
         floor = ours["product_flops"] / ours["peak_gflops"] * 1e-6
         row.append(f"{ours['ms'] / floor:.2f}" if floor else "")
         row.append(f"{ours['rss_mib']:.0f}")
@@ -187,7 +192,7 @@ def main():
     cells = summarise(runs, "cpu_ms" if given.cpu else "ms")
     load_after = os.getloadavg()[0]
 
-    print(f"one thread; {'processor' if given.cpu else 'elapsed'} time, median of {given.rounds} rounds (spread); "
+    print(f"one thread; {'processor' if given.cpu else 'elapsed'} time, median of {given.rounds} rounds (spread), ratios within a round; "
           f"load of the machine {load_before:.1f} before, {load_after:.1f} after\n")
     print(table(cells, given.selected))
     peaks = [run["peak_gflops"] for run in runs]
@@ -198,9 +203,9 @@ def main():
           "of the workload:")
     for (workload, title), cell in sorted(cells.items()):
         if title in ("unspool-loop", "unspool-padded", "unspool-2"):
-            print(f"  {workload} unspool/{title}: {cells[workload, 'unspool']['ms'] / cell['ms']:.3g}")
+            print(f"  {workload} unspool/{title}: {ratio(cells[workload, 'unspool'], cell):.3g}")
         if title == "onednn" and (workload, "unspool-loop") in cells:
-            print(f"  {workload} unspool-loop/onednn: {cells[workload, 'unspool-loop']['ms'] / cell['ms']:.3g}")
+            print(f"  {workload} unspool-loop/onednn: {ratio(cells[workload, 'unspool-loop'], cell):.3g}")
     waited = sorted({f"{w} {p}" for (w, p), cell in cells.items() if cell["ms"] > 1.1 * cell["cpu_ms"]})
     if waited:
         print(f"the processor was shared with others, times are too long (try --cpu): {', '.join(waited)}")

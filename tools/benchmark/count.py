@@ -16,11 +16,11 @@ import tempfile
 
 # What a function belongs to: the first pattern that its name contains.
 PARTS = [
-    ("register tiles", r"gemm_tile"),
+    ("register tiles", r"gemm_tile|four_chains"),
     ("packing", r"pack_[ab]|pack_rows|pack_columns|PackedWeights|pack_b"),
     ("gates", r"::(lstm|gru|rnn)_(forward|backward)<"),
     ("softmax and loss", r"CrossEntropy|row_|::sum<|::max<|scale_rows|::log<|unary<|for_each_stretch"),
-    ("calls of products", r"kernels::gemm|gemm_packed|multiply|run_row|run_strips|gemm_same_left"),
+    ("calls of products", r"kernels::gemm|gemm_packed|multiply|run_row|run_tile|run_strips|gemm_same_left"),
     ("queued gradients", r"Deferred|queue_|add_product|column_sums|::hold"),
     ("walking back", r"::walk|visit|backward|touch|zeroed|give_back|Sink|accumulator"),
     ("recording", r"unspool::"),
