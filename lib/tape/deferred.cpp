@@ -22,9 +22,9 @@ Deferred::Queue& Deferred::other_queue(const TapeCore& tape, Kind kind, std::uin
     fresh.target = target;
     fresh.m = m;
     fresh.n = n;
-    // As many as the product reads at a time, C being read and written once for them; fewer where they take much memory.
     fresh.a_bytes = m * tape.bytes_each();
     fresh.b_bytes = n * tape.bytes_each();
+    // As many as the product reads at a time, C being read and written once for them; fewer where they take much memory.
     fresh.whole = std::clamp<std::int64_t>(
         tape.options().deferred_bytes / std::max<std::int64_t>(fresh.a_bytes + fresh.b_bytes, 1), 1,
         kernels::gemm_k_block);
