@@ -51,7 +51,7 @@ class Stretches {
   std::int64_t begins(std::int64_t k) const { return rows_[k]; }
 
  private:
-  static constexpr std::int64_t most_rows = 256;
+  static constexpr std::int64_t most_rows = kernels::gemm_k_block;  // of a weight's gradient at a time
   Scratch<std::int64_t> rows_;
 };
 
